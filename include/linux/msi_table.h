@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _LINUX_MSI_TABLE_H
+#define _LINUX_MSI_TABLE_H
+
+/*
+ * Message signalled interrupts for device drivers: a table for each physical
+ * store of messages, vectors taken from it one by one.
+ */
+
+#include <linux/bits.h>
+#include <linux/cleanup.h>
+#include <linux/err.h>
+#include <linux/interrupt.h>
+#include <linux/types.h>
+
+struct device;
+struct irq_affinity_desc;
+struct irq_domain;
+struct msi_table;
+struct msi_vector;
+struct pci_dev;
+
+/* Any label: as a request for one, and as the open end of a range. */
+#define MSI_LABEL_ANY		U32_MAX
+
+/* Kinds of table which pci_allocate_msi_table() may return */
+#define MSI_TABLE_MSIX		BIT(0)
+#define MSI_TABLE_MSI		BIT(1)
+
+/* msi_table_info::flags */
+#define MSI_TABLE_UNREMAPPED	BIT(0)
+
+/**
+ * struct msi_message - What a device writes, and where, to raise an interrupt
+ * @address:	Bus address of the write
+ * @data:	Value written, 32 bits, little endian on PCI
+ *
+ * All zero means that the message is invalid and must not be sent.
+ */
+struct msi_message {
+	u64	address;
+	u32	data;
+};
+
+/**
+ * struct msi_table_ops - What a device-specific message store implements
+ * @write_msg:		Required. Put @msg where the device reads it. The
+ *			device may send it at once unless the vector is masked.
+ * @clear_msg:		Make the message invalid, so that the device can not
+ *			send it. Required without @mask and @unmask. When it is
+ *			missing, @write_msg is called with an all-zero message
+ *			on a masked vector.
+ * @mask:		Stop the device from sending the message. Given together
+ *			with @unmask or not at all. On return no further message
+ *			leaves the device, so a posted write has to be flushed.
+ * @unmask:		Let the device send the message
+ * @init_vector:	Optional. Prepare the slot, before its first message
+ * @exit_vector:	Optional. Undo @init_vector, after its last message
+ *
+ * @init_vector and @exit_vector may sleep. All others are called with the
+ * interrupt descriptor's raw lock held and interrupts disabled; calls for
+ * different vectors of a table may run at the same time.
+ *
+ * A new vector is masked, or cleared if the store can not mask. It gets its
+ * message when a handler is installed, and is masked and cleared when the
+ * handler is freed. No op of the store runs after msi_table_free() has returned
+ * or the device has been unbound from its driver.
+ */
+struct msi_table_ops {
+	void	(*write_msg)(struct msi_vector *vector, const struct msi_message *msg);
+	void	(*clear_msg)(struct msi_vector *vector);
+	void	(*mask)(struct msi_vector *vector);
+	void	(*unmask)(struct msi_vector *vector);
+	int	(*init_vector)(struct msi_vector *vector);
+	void	(*exit_vector)(struct msi_vector *vector);
+};
+
+/**
+ * struct msi_table_info - Description of a device-specific message store
+ * @name:	Name of the store, unique on the device. The interrupts appear
+ *		as IMS-<name>-<device> in /proc/interrupts. Copied.
+ * @ops:	Operations of the store
+ * @size:	Number of labels, or 0 when the hardware has no index. Labels
+ *		are software indices then.
+ * @parent:	Parent interrupt domain, or NULL for the device's own MSI parent
+ * @data:	For the driver, returned by msi_table_data()
+ * @flags:	%MSI_TABLE_UNREMAPPED: the driver vouches that whoever routes
+ *		the messages of this store understands them without interrupt
+ *		remapping, e.g. because the device is fully emulated.
+ */
+struct msi_table_info {
+	const char			*name;
+	const struct msi_table_ops	*ops;
+	u32				size;
+	struct irq_domain		*parent;
+	void				*data;
+	unsigned int			flags;
+};
+
+/**
+ * struct msi_vector_request - Which vector to allocate
+ * @lowest:	Lowest acceptable label
+ * @highest:	Highest acceptable label, %MSI_LABEL_ANY for the table's last
+ * @cookie:	For the driver and its store, e.g. a queue. Set before the
+ *		first call of an op for the vector; see msi_vector_cookie().
+ * @affinity:	Initial affinity of the interrupt, managed or not, or NULL
+ */
+struct msi_vector_request {
+	u32				lowest;
+	u32				highest;
+	void				*cookie;
+	const struct irq_affinity_desc	*affinity;
+};
+
+struct msi_table *msi_allocate_table(struct device *dev, const struct msi_table_info *info);
+struct msi_table *devm_msi_allocate_table(struct device *dev, const struct msi_table_info *info);
+void msi_table_free(struct msi_table *table);
+
+DEFINE_FREE(msi_table, struct msi_table *, if (!IS_ERR_OR_NULL(_T)) msi_table_free(_T))
+
+#ifdef CONFIG_PCI_MSI
+struct msi_table *pci_allocate_msi_table(struct pci_dev *pdev, unsigned int flags);
+struct msi_table *devm_pci_allocate_msi_table(struct pci_dev *pdev, unsigned int flags);
+#else
+static inline struct msi_table *pci_allocate_msi_table(struct pci_dev *pdev, unsigned int flags)
+{
+	return ERR_PTR(-ENODEV);
+}
+
+static inline struct msi_table *devm_pci_allocate_msi_table(struct pci_dev *pdev,
+							    unsigned int flags)
+{
+	return ERR_PTR(-ENODEV);
+}
+#endif
+
+struct msi_vector *msi_table_alloc(struct msi_table *table, const struct msi_vector_request *req);
+void msi_table_free_vector(struct msi_table *table, struct msi_vector *vector);
+
+/**
+ * msi_table_alloc_vector_range - Allocate the lowest free vector of a range
+ * @table:	Table to allocate from
+ * @lowest:	Lowest acceptable label
+ * @highest:	Highest acceptable label, %MSI_LABEL_ANY for the table's last
+ *
+ * See msi_table_alloc() for context and errors.
+ *
+ * Return: the vector, or an ERR_PTR()
+ */
+static inline struct msi_vector *msi_table_alloc_vector_range(struct msi_table *table,
+							      u32 lowest, u32 highest)
+{
+	const struct msi_vector_request req = { .lowest = lowest, .highest = highest };
+
+	return msi_table_alloc(table, &req);
+}
+
+/**
+ * msi_table_alloc_vector - Allocate one vector by its label
+ * @table:	Table to allocate from
+ * @hw_label:	Label of the vector, %MSI_LABEL_ANY for the lowest free one
+ *
+ * See msi_table_alloc() for context and errors.
+ *
+ * Return: the vector, or an ERR_PTR()
+ */
+static inline struct msi_vector *msi_table_alloc_vector(struct msi_table *table, u32 hw_label)
+{
+	return msi_table_alloc_vector_range(table, hw_label == MSI_LABEL_ANY ? 0 : hw_label,
+					    hw_label);
+}
+
+int msi_vector_request_irq(struct msi_vector *vector, irq_handler_t handler,
+			   irq_handler_t thread_fn, unsigned long flags, const char *name,
+			   void *dev_id);
+void msi_vector_free_irq(struct msi_vector *vector);
+int msi_vector_get_msg(const struct msi_vector *vector, struct msi_message *msg);
+
+unsigned int msi_vector_irq(const struct msi_vector *vector);
+u32 msi_vector_label(const struct msi_vector *vector);
+void *msi_vector_cookie(const struct msi_vector *vector);
+struct msi_table *msi_vector_table(const struct msi_vector *vector);
+void *msi_table_data(const struct msi_table *table);
+u32 msi_table_size(const struct msi_table *table);
+
+#endif /* _LINUX_MSI_TABLE_H */
