@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _KUNIT_MSI_TABLE_H
+#define _KUNIT_MSI_TABLE_H
+
+/*
+ * Test doubles for drivers which use MSI tables: an MSI parent domain which
+ * stands in for the interrupt controller, and a message store which records
+ * what it is told.
+ */
+
+#include <linux/msi_table.h>
+
+struct msi_fake_parent;
+
+/*
+ * msi_fake_parent_create() flags
+ *
+ * MSI_FAKE_NO_IMS:		Does not opt in to device-specific stores
+ * MSI_FAKE_MASK_PARENT:	Insists on masking by itself, like the interrupt
+ *				controllers with MSI_FLAG_PCI_MSI_MASK_PARENT
+ */
+#define MSI_FAKE_NO_IMS		BIT(0)
+#define MSI_FAKE_MASK_PARENT	BIT(1)
+
+struct msi_fake_parent *msi_fake_parent_create(unsigned int nr_vectors, unsigned int flags);
+void msi_fake_parent_destroy(struct msi_fake_parent *parent);
+struct irq_domain *msi_fake_parent_domain(struct msi_fake_parent *parent);
+void msi_fake_parent_attach(struct msi_fake_parent *parent, struct device *dev);
+void msi_fake_parent_fail_nth(struct msi_fake_parent *parent, unsigned int nth);
+void msi_fake_parent_fail_activate_nth(struct msi_fake_parent *parent, unsigned int nth);
+unsigned int msi_fake_parent_live(struct msi_fake_parent *parent);
+int msi_fake_parent_inject(struct msi_fake_parent *parent, const struct msi_message *msg);
+
+/**
+ * struct msi_fake_slot - What a recording store knows about one label
+ * @msg:	The message as the device would read it, all zero if invalid
+ * @masked:	Whether the slot is masked
+ * @inited:	init_vector was called, and exit_vector not since
+ * @cookie:	Cookie of the vector at the time of the last init_vector call
+ * @inits:	Number of init_vector calls which succeeded
+ * @exits:	Number of exit_vector calls
+ * @writes:	Number of write_msg calls
+ * @clears:	Number of clear_msg calls
+ * @masks:	Number of mask calls
+ * @unmasks:	Number of unmask calls
+ */
+struct msi_fake_slot {
+	struct msi_message	msg;
+	bool			masked;
+	bool			inited;
+	void			*cookie;
+	unsigned int		inits;
+	unsigned int		exits;
+	unsigned int		writes;
+	unsigned int		clears;
+	unsigned int		masks;
+	unsigned int		unmasks;
+};
+
+struct msi_fake_store;
+
+extern const struct msi_table_ops msi_fake_store_ops;
+extern const struct msi_table_ops msi_fake_store_ops_nomask;
+
+struct msi_fake_store *msi_fake_store_create(void);
+void msi_fake_store_destroy(struct msi_fake_store *store);
+void msi_fake_store_fail_nth(struct msi_fake_store *store, unsigned int nth);
+int msi_fake_store_read(struct msi_fake_store *store, u32 label, struct msi_fake_slot *slot);
+int msi_fake_store_fire(struct msi_fake_store *store, struct msi_fake_parent *parent, u32 label);
+unsigned int msi_fake_store_calls(struct msi_fake_store *store);
+unsigned int msi_fake_store_bad_context(struct msi_fake_store *store);
+
+#endif /* _KUNIT_MSI_TABLE_H */

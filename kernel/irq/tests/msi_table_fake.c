@@ -1,0 +1,810 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Test doubles for MSI tables: a fake MSI parent domain and a recording store
+ *
+ * The parent takes a message for what a device does with it, a write of data
+ * to an address, and delivers the interrupt. The store remembers what the
+ * device would find in it. So a test can walk the whole way from the store to
+ * the handler without hardware.
+ */
+#include <linux/atomic.h>
+#include <linux/bitfield.h>
+#include <linux/cpumask.h>
+#include <linux/device.h>
+#include <linux/export.h>
+#include <linux/irq.h>
+#include <linux/irq_work.h>
+#include <linux/irqdomain.h>
+#include <linux/lockdep.h>
+#include <linux/msi.h>
+#include <linux/rcupdate.h>
+#include <linux/slab.h>
+#include <linux/spinlock.h>
+#include <linux/xarray.h>
+
+#include <kunit/msi_table.h>
+
+#include "../internals.h"
+
+/*
+ * Addresses look like 4d53:<id of the parent>:<target CPU>:4. Bit 2 makes sure
+ * that an address is never 0, whatever gets lost of its upper half.
+ */
+#define FAKE_ADDRESS_BASE	0x4d53000000000000ULL
+#define FAKE_ADDRESS_ID		GENMASK_ULL(47, 24)
+#define FAKE_ADDRESS_CPU	GENMASK_ULL(23, 4)
+#define FAKE_ADDRESS_LOW	BIT_ULL(2)
+
+/* Unlike any label a test is likely to use */
+#define FAKE_FIRST_HWIRQ	0xfa000
+
+/**
+ * struct msi_fake_irq - One allocated interrupt of a fake parent
+ * @parent:	The parent
+ * @replay:	Delivers the interrupt once more, from hard interrupt context
+ * @rcu:	For the lookup without a lock
+ * @hwirq:	The interrupt in the parent's domain
+ * @cpu:	Target CPU, which is part of the message
+ * @active:	Activated, so that messages are delivered
+ * @masked:	Masked in the parent
+ * @pending:	A message arrived while @masked
+ */
+struct msi_fake_irq {
+	struct msi_fake_parent	*parent;
+	struct irq_work		replay;
+	struct rcu_head		rcu;
+	u32			hwirq;
+	unsigned int		cpu;
+	bool			active;
+	bool			masked;
+	atomic_t		pending;
+};
+
+/**
+ * struct msi_fake_parent - MSI parent domain without hardware
+ * @domain:		The domain
+ * @fwnode:		What @domain is named by
+ * @ops:		MSI parent operations of @domain
+ * @address:		Address of the messages, but for the target CPU
+ * @irqs:		hwirq to &struct msi_fake_irq
+ * @next:		Next hwirq. None is used twice, so that a message which
+ *			outlived its interrupt is found out.
+ * @capacity:		How many interrupts may be allocated
+ * @live:		How many interrupts are allocated
+ * @flags:		MSI_FAKE_* flags
+ * @fail:		Count-down to the allocation which fails
+ * @fail_activate:	Count-down to the activation which fails
+ */
+struct msi_fake_parent {
+	struct irq_domain	*domain;
+	struct fwnode_handle	*fwnode;
+	struct msi_parent_ops	ops;
+	u64			address;
+	struct xarray		irqs;
+	u32			next;
+	unsigned int		capacity;
+	atomic_t		live;
+	unsigned int		flags;
+	atomic_t		fail;
+	atomic_t		fail_activate;
+};
+
+static bool fake_count_down(atomic_t *count)
+{
+	return !atomic_dec_if_positive(count);
+}
+
+static void fake_irq_ack(struct irq_data *data) { }
+
+static void fake_irq_mask(struct irq_data *data)
+{
+	struct msi_fake_irq *irq = irq_data_get_irq_chip_data(data);
+
+	WRITE_ONCE(irq->masked, true);
+}
+
+static void fake_irq_unmask(struct irq_data *data)
+{
+	struct msi_fake_irq *irq = irq_data_get_irq_chip_data(data);
+
+	WRITE_ONCE(irq->masked, false);
+	if (atomic_xchg(&irq->pending, 0))
+		irq_work_queue(&irq->replay);
+}
+
+static int fake_irq_retrigger(struct irq_data *data)
+{
+	struct msi_fake_irq *irq = irq_data_get_irq_chip_data(data);
+
+	irq_work_queue(&irq->replay);
+	return 1;
+}
+
+static void fake_irq_replay(struct irq_work *work)
+{
+	struct msi_fake_irq *irq = container_of(work, struct msi_fake_irq, replay);
+
+	generic_handle_domain_irq_safe(irq->parent->domain, irq->hwirq);
+}
+
+static int fake_irq_set_affinity(struct irq_data *data, const struct cpumask *mask, bool force)
+{
+	struct msi_fake_irq *irq = irq_data_get_irq_chip_data(data);
+	unsigned int cpu = cpumask_first_and(mask, cpu_online_mask);
+
+	if (cpu >= nr_cpu_ids)
+		return -EINVAL;
+
+	WRITE_ONCE(irq->cpu, cpu);
+	irq_data_update_effective_affinity(data, cpumask_of(cpu));
+	return IRQ_SET_MASK_OK;
+}
+
+static u64 fake_irq_address(const struct msi_fake_irq *irq)
+{
+	return irq->parent->address | FIELD_PREP(FAKE_ADDRESS_CPU, READ_ONCE(irq->cpu));
+}
+
+static void fake_irq_compose_msi_msg(struct irq_data *data, struct msi_msg *msg)
+{
+	struct msi_fake_irq *irq = irq_data_get_irq_chip_data(data);
+	u64 address = fake_irq_address(irq);
+
+	msg->address_hi = upper_32_bits(address);
+	msg->address_lo = lower_32_bits(address);
+	msg->data = irq->hwirq;
+}
+
+static struct irq_chip msi_fake_chip = {
+	.name			= "MSI-fake",
+	.irq_ack		= fake_irq_ack,
+	.irq_mask		= fake_irq_mask,
+	.irq_unmask		= fake_irq_unmask,
+	.irq_retrigger		= fake_irq_retrigger,
+	.irq_set_affinity	= fake_irq_set_affinity,
+	.irq_compose_msi_msg	= fake_irq_compose_msi_msg,
+	.flags			= IRQCHIP_SKIP_SET_WAKE,
+};
+
+static void fake_free_irq(struct msi_fake_irq *irq)
+{
+	xa_erase(&irq->parent->irqs, irq->hwirq);
+	irq_work_sync(&irq->replay);
+	atomic_dec(&irq->parent->live);
+	kfree_rcu(irq, rcu);
+}
+
+static struct msi_fake_irq *fake_alloc_irq(struct msi_fake_parent *parent)
+{
+	int ret;
+
+	struct msi_fake_irq *irq __free(kfree) = kzalloc_obj(*irq);
+	if (!irq)
+		return ERR_PTR(-ENOMEM);
+
+	irq->parent = parent;
+	irq->replay = IRQ_WORK_INIT_HARD(fake_irq_replay);
+	irq->masked = parent->flags & MSI_FAKE_MASK_PARENT;
+
+	if (!atomic_add_unless(&parent->live, 1, parent->capacity))
+		return ERR_PTR(-ENOSPC);
+
+	ret = xa_alloc_cyclic(&parent->irqs, &irq->hwirq, irq,
+			      XA_LIMIT(FAKE_FIRST_HWIRQ, INT_MAX), &parent->next, GFP_KERNEL);
+	if (ret < 0) {
+		atomic_dec(&parent->live);
+		return ERR_PTR(ret);
+	}
+	return no_free_ptr(irq);
+}
+
+static void fake_domain_free(struct irq_domain *domain, unsigned int virq, unsigned int nr_irqs)
+{
+	for (unsigned int i = 0; i < nr_irqs; i++) {
+		struct irq_data *data = irq_domain_get_irq_data(domain, virq + i);
+
+		fake_free_irq(irq_data_get_irq_chip_data(data));
+		irq_domain_reset_irq_data(data);
+	}
+}
+
+static int fake_domain_alloc(struct irq_domain *domain, unsigned int virq, unsigned int nr_irqs,
+			     void *arg)
+{
+	struct msi_fake_parent *parent = domain->host_data;
+
+	if (fake_count_down(&parent->fail))
+		return -ENOSPC;
+
+	for (unsigned int i = 0; i < nr_irqs; i++) {
+		struct msi_fake_irq *irq = fake_alloc_irq(parent);
+
+		if (IS_ERR(irq)) {
+			fake_domain_free(domain, virq, i);
+			return PTR_ERR(irq);
+		}
+		irq_domain_set_hwirq_and_chip(domain, virq + i, irq->hwirq, &msi_fake_chip, irq);
+	}
+	return 0;
+}
+
+static int fake_domain_activate(struct irq_domain *domain, struct irq_data *data, bool reserve)
+{
+	struct msi_fake_irq *irq = irq_data_get_irq_chip_data(data);
+	const struct cpumask *mask = irq_data_get_affinity_mask(data);
+
+	/* No CPU is asked for anything as long as this is a reservation. */
+	if (reserve)
+		return 0;
+	if (fake_count_down(&irq->parent->fail_activate))
+		return -ENOSPC;
+	if (fake_irq_set_affinity(data, mask, false) < 0)
+		fake_irq_set_affinity(data, cpu_online_mask, false);
+	WRITE_ONCE(irq->active, true);
+	return 0;
+}
+
+static void fake_domain_deactivate(struct irq_domain *domain, struct irq_data *data)
+{
+	struct msi_fake_irq *irq = irq_data_get_irq_chip_data(data);
+
+	WRITE_ONCE(irq->active, false);
+	atomic_set(&irq->pending, 0);
+}
+
+static const struct irq_domain_ops msi_fake_domain_ops = {
+	.alloc		= fake_domain_alloc,
+	.free		= fake_domain_free,
+	.activate	= fake_domain_activate,
+	.deactivate	= fake_domain_deactivate,
+};
+
+static bool fake_init_dev_msi_info(struct device *dev, struct irq_domain *domain,
+				   struct irq_domain *msi_parent_domain,
+				   struct msi_domain_info *info)
+{
+	const struct msi_parent_ops *ops = msi_parent_domain->msi_parent_ops;
+	struct irq_chip *chip = info->chip;
+
+	switch (info->bus_token) {
+	case DOMAIN_BUS_DEVICE_MSI:
+	case DOMAIN_BUS_PCI_DEVICE_MSIX:
+		break;
+	default:
+		return false;
+	}
+
+	info->flags &= ops->supported_flags;
+	info->flags |= ops->required_flags;
+	info->handler = handle_edge_irq;
+	info->handler_name = "edge";
+
+	chip->irq_ack = irq_chip_ack_parent;
+	chip->irq_set_affinity = msi_domain_set_affinity;
+	if (info->flags & MSI_FLAG_PCI_MSI_MASK_PARENT) {
+		chip->irq_mask = irq_chip_mask_parent;
+		chip->irq_unmask = irq_chip_unmask_parent;
+	}
+	return true;
+}
+
+/**
+ * msi_fake_parent_create - Create a fake MSI parent domain
+ * @nr_vectors:	How many interrupts can be allocated from it at a time
+ * @flags:	%MSI_FAKE_NO_IMS, %MSI_FAKE_MASK_PARENT, or 0
+ *
+ * The domain serves PCI devices and others. It opts in to device-specific
+ * stores unless @flags say no. It can be given to msi_allocate_table() as
+ * msi_table_info::parent, or attached to a device.
+ *
+ * Context: May sleep.
+ *
+ * Return: The parent, or an ERR_PTR()
+ */
+struct msi_fake_parent *msi_fake_parent_create(unsigned int nr_vectors, unsigned int flags)
+{
+	static atomic_t ids;
+	unsigned int id = atomic_inc_return(&ids);
+	struct irq_domain_info info = {
+		.ops	= &msi_fake_domain_ops,
+	};
+
+	struct msi_fake_parent *parent __free(kfree) = kzalloc_obj(*parent);
+	if (!parent)
+		return ERR_PTR(-ENOMEM);
+
+	parent->ops = (struct msi_parent_ops) {
+		.supported_flags	= MSI_GENERIC_FLAGS_MASK | MSI_FLAG_MULTI_PCI_MSI |
+					  MSI_FLAG_PCI_MSIX | MSI_FLAG_PCI_MSIX_ALLOC_DYN,
+		.required_flags		= MSI_FLAG_USE_DEF_DOM_OPS | MSI_FLAG_USE_DEF_CHIP_OPS,
+		.chip_flags		= MSI_CHIP_FLAG_SET_ACK,
+		.bus_select_token	= DOMAIN_BUS_NEXUS,
+		.prefix			= "FAKE-",
+		.init_dev_msi_info	= fake_init_dev_msi_info,
+	};
+	if (!(flags & MSI_FAKE_NO_IMS))
+		parent->ops.supported_flags |= MSI_FLAG_IMS;
+	if (flags & MSI_FAKE_MASK_PARENT)
+		parent->ops.required_flags |= MSI_FLAG_PCI_MSI_MASK_PARENT;
+
+	parent->address = FAKE_ADDRESS_BASE | FAKE_ADDRESS_LOW |
+			  FIELD_PREP(FAKE_ADDRESS_ID, id & FIELD_MAX(FAKE_ADDRESS_ID));
+	parent->capacity = nr_vectors;
+	parent->flags = flags;
+	parent->next = FAKE_FIRST_HWIRQ;
+	xa_init_flags(&parent->irqs, XA_FLAGS_ALLOC);
+
+	struct fwnode_handle *fwnode __free(irq_domain_free_fwnode) =
+		irq_domain_alloc_named_id_fwnode("MSI-fake", id);
+	if (!fwnode)
+		return ERR_PTR(-ENOMEM);
+
+	info.fwnode = fwnode;
+	info.host_data = parent;
+	parent->domain = msi_create_parent_irq_domain(&info, &parent->ops);
+	if (!parent->domain)
+		return ERR_PTR(-ENOMEM);
+
+	parent->fwnode = no_free_ptr(fwnode);
+	return no_free_ptr(parent);
+}
+EXPORT_SYMBOL_GPL(msi_fake_parent_create);
+
+/**
+ * msi_fake_parent_destroy - Destroy a fake MSI parent domain
+ * @parent:	The parent
+ *
+ * All tables on it have to be freed. A parent with interrupts left warns and
+ * is leaked, for they refer to it.
+ *
+ * Context: May sleep.
+ */
+void msi_fake_parent_destroy(struct msi_fake_parent *parent)
+{
+	unsigned int live = msi_fake_parent_live(parent);
+
+	if (WARN(live, "%s: %u interrupts left\n", parent->domain->name, live))
+		return;
+
+	irq_domain_remove(parent->domain);
+	irq_domain_free_fwnode(parent->fwnode);
+	xa_destroy(&parent->irqs);
+	kfree(parent);
+}
+EXPORT_SYMBOL_GPL(msi_fake_parent_destroy);
+
+/**
+ * msi_fake_parent_domain - The domain of a fake MSI parent
+ * @parent:	The parent
+ *
+ * Context: Any.
+ *
+ * Return: the domain, e.g. for msi_table_info::parent
+ */
+struct irq_domain *msi_fake_parent_domain(struct msi_fake_parent *parent)
+{
+	return parent->domain;
+}
+EXPORT_SYMBOL_GPL(msi_fake_parent_domain);
+
+/**
+ * msi_fake_parent_attach - Make a fake parent the MSI parent of a device
+ * @parent:	The parent, which has to outlive @dev's driver
+ * @dev:	The device
+ *
+ * Context: Any.
+ */
+void msi_fake_parent_attach(struct msi_fake_parent *parent, struct device *dev)
+{
+	dev_set_msi_domain(dev, parent->domain);
+}
+EXPORT_SYMBOL_GPL(msi_fake_parent_attach);
+
+/**
+ * msi_fake_parent_fail_nth - Make an allocation from the parent fail
+ * @parent:	The parent
+ * @nth:	Which allocation from now on fails: 1 is the next one, 0 is none
+ *
+ * One allocation fails with %-ENOSPC, those after it succeed again.
+ *
+ * Context: Any.
+ */
+void msi_fake_parent_fail_nth(struct msi_fake_parent *parent, unsigned int nth)
+{
+	atomic_set(&parent->fail, nth);
+}
+EXPORT_SYMBOL_GPL(msi_fake_parent_fail_nth);
+
+/**
+ * msi_fake_parent_fail_activate_nth - Make an activation in the parent fail
+ * @parent:	The parent
+ * @nth:	Which activation from now on fails: 1 is the next one, 0 is none
+ *
+ * An interrupt is activated when a handler is installed. One activation fails
+ * with %-ENOSPC, as if there were no CPU vector left for the reservation.
+ *
+ * Context: Any.
+ */
+void msi_fake_parent_fail_activate_nth(struct msi_fake_parent *parent, unsigned int nth)
+{
+	atomic_set(&parent->fail_activate, nth);
+}
+EXPORT_SYMBOL_GPL(msi_fake_parent_fail_activate_nth);
+
+/**
+ * msi_fake_parent_live - Count the interrupts which are allocated
+ * @parent:	The parent
+ *
+ * Context: Any.
+ *
+ * Return: the number of interrupts allocated from @parent and not freed
+ */
+unsigned int msi_fake_parent_live(struct msi_fake_parent *parent)
+{
+	return atomic_read(&parent->live);
+}
+EXPORT_SYMBOL_GPL(msi_fake_parent_live);
+
+/**
+ * msi_fake_parent_inject - Do what a device does to raise an interrupt
+ * @parent:	The parent
+ * @msg:	The message, as read from a store
+ *
+ * When this returns the handler has run, unless the interrupt is disabled or
+ * masked in the parent.
+ *
+ * Context: Any. The interrupt must not be freed at the same time.
+ *
+ * Return: 0, %-EINVAL if @msg is not a message of @parent, all zero for
+ * instance, or %-ENOENT if @msg was one, but is not any more: the interrupt is
+ * not active, or its affinity has changed
+ */
+int msi_fake_parent_inject(struct msi_fake_parent *parent, const struct msi_message *msg)
+{
+	struct msi_fake_irq *irq;
+
+	if ((msg->address & ~FAKE_ADDRESS_CPU) != parent->address)
+		return -EINVAL;
+
+	scoped_guard(rcu) {
+		irq = xa_load(&parent->irqs, msg->data);
+		if (!irq || !READ_ONCE(irq->active) || fake_irq_address(irq) != msg->address)
+			return -ENOENT;
+
+		if (READ_ONCE(irq->masked)) {
+			atomic_xchg(&irq->pending, 1);
+			/* Unless it was unmasked just now and nobody has seen it */
+			if (READ_ONCE(irq->masked) || !atomic_xchg(&irq->pending, 0))
+				return 0;
+		}
+	}
+	return generic_handle_domain_irq_safe(parent->domain, msg->data) ? -ENOENT : 0;
+}
+EXPORT_SYMBOL_GPL(msi_fake_parent_inject);
+
+/**
+ * struct msi_fake_store - Message store which records what it is told
+ * @slots:	Label to &struct fake_slot; they stay until the end
+ * @fail:	Count-down to the init_vector call which fails
+ * @calls:	Number of calls of any op
+ * @bad:	Number of calls which were against the rules
+ */
+struct msi_fake_store {
+	struct xarray	slots;
+	atomic_t	fail;
+	atomic_t	calls;
+	atomic_t	bad;
+};
+
+/**
+ * struct fake_slot - One label of a fake store
+ * @lock:	Protects @state against being read half way
+ * @state:	What is known about the slot
+ */
+struct fake_slot {
+	raw_spinlock_t		lock;
+	struct msi_fake_slot	state;
+};
+
+static struct msi_fake_store *fake_store(struct msi_vector *vector)
+{
+	return msi_table_data(msi_vector_table(vector));
+}
+
+static bool fake_irq_desc_locked(struct msi_vector *vector)
+{
+	struct irq_desc *desc = irq_to_desc(msi_vector_irq(vector));
+
+	if (!desc)
+		return false;
+#ifdef CONFIG_LOCKDEP
+	return lockdep_is_held(&desc->lock);
+#else
+	return !IS_ENABLED(CONFIG_SMP) || raw_spin_is_locked(&desc->lock);
+#endif
+}
+
+/* Every atomic op comes through here. */
+static struct fake_slot *fake_slot_atomic(struct msi_vector *vector)
+{
+	struct msi_fake_store *store = fake_store(vector);
+	struct fake_slot *slot = xa_load(&store->slots, msi_vector_label(vector));
+
+	atomic_inc(&store->calls);
+	if (!slot || !slot->state.inited || !irqs_disabled() || !fake_irq_desc_locked(vector))
+		atomic_inc(&store->bad);
+	return slot;
+}
+
+static struct fake_slot *fake_slot_sleeping(struct msi_vector *vector)
+{
+	struct msi_fake_store *store = fake_store(vector);
+
+	might_sleep();
+	atomic_inc(&store->calls);
+	if (IS_ENABLED(CONFIG_PREEMPT_COUNT) && !preemptible())
+		atomic_inc(&store->bad);
+	return xa_load(&store->slots, msi_vector_label(vector));
+}
+
+static void fake_write_msg(struct msi_vector *vector, const struct msi_message *msg)
+{
+	struct fake_slot *slot = fake_slot_atomic(vector);
+
+	if (!slot)
+		return;
+
+	guard(raw_spinlock_irqsave)(&slot->lock);
+	/* An unmasked device would write to address 0. */
+	if (!msg->address && !msg->data && !slot->state.masked)
+		atomic_inc(&fake_store(vector)->bad);
+	slot->state.msg = *msg;
+	slot->state.writes++;
+}
+
+static void fake_clear_msg(struct msi_vector *vector)
+{
+	struct fake_slot *slot = fake_slot_atomic(vector);
+
+	if (!slot)
+		return;
+
+	guard(raw_spinlock_irqsave)(&slot->lock);
+	slot->state.msg = (struct msi_message) { };
+	slot->state.clears++;
+}
+
+static void fake_mask(struct msi_vector *vector)
+{
+	struct fake_slot *slot = fake_slot_atomic(vector);
+
+	if (!slot)
+		return;
+
+	guard(raw_spinlock_irqsave)(&slot->lock);
+	slot->state.masked = true;
+	slot->state.masks++;
+}
+
+static void fake_unmask(struct msi_vector *vector)
+{
+	struct fake_slot *slot = fake_slot_atomic(vector);
+
+	if (!slot)
+		return;
+
+	guard(raw_spinlock_irqsave)(&slot->lock);
+	slot->state.masked = false;
+	slot->state.unmasks++;
+}
+
+static int fake_init_vector(struct msi_vector *vector)
+{
+	struct fake_slot *slot = fake_slot_sleeping(vector);
+	struct msi_fake_store *store = fake_store(vector);
+	int ret;
+
+	if (fake_count_down(&store->fail))
+		return -EIO;
+
+	if (!slot) {
+		slot = kzalloc_obj(*slot);
+		if (!slot)
+			return -ENOMEM;
+
+		raw_spin_lock_init(&slot->lock);
+		ret = xa_insert(&store->slots, msi_vector_label(vector), slot, GFP_KERNEL);
+		if (ret) {
+			kfree(slot);
+			return ret;
+		}
+	}
+
+	guard(raw_spinlock_irqsave)(&slot->lock);
+	if (slot->state.inited)
+		atomic_inc(&store->bad);
+	slot->state.inited = true;
+	slot->state.cookie = msi_vector_cookie(vector);
+	slot->state.inits++;
+	return 0;
+}
+
+static void fake_exit_vector(struct msi_vector *vector)
+{
+	struct fake_slot *slot = fake_slot_sleeping(vector);
+
+	if (!slot || !slot->state.inited)
+		atomic_inc(&fake_store(vector)->bad);
+	if (!slot)
+		return;
+
+	guard(raw_spinlock_irqsave)(&slot->lock);
+	slot->state.inited = false;
+	slot->state.exits++;
+}
+
+/**
+ * var msi_fake_store_ops - Operations of a recording store which can mask
+ *
+ * msi_table_info::data has to be the &struct msi_fake_store.
+ */
+const struct msi_table_ops msi_fake_store_ops = {
+	.write_msg	= fake_write_msg,
+	.clear_msg	= fake_clear_msg,
+	.mask		= fake_mask,
+	.unmask		= fake_unmask,
+	.init_vector	= fake_init_vector,
+	.exit_vector	= fake_exit_vector,
+};
+EXPORT_SYMBOL_GPL(msi_fake_store_ops);
+
+/**
+ * var msi_fake_store_ops_nomask - Operations of a recording store without mask
+ *
+ * msi_table_info::data has to be the &struct msi_fake_store.
+ */
+const struct msi_table_ops msi_fake_store_ops_nomask = {
+	.write_msg	= fake_write_msg,
+	.clear_msg	= fake_clear_msg,
+	.init_vector	= fake_init_vector,
+	.exit_vector	= fake_exit_vector,
+};
+EXPORT_SYMBOL_GPL(msi_fake_store_ops_nomask);
+
+/**
+ * msi_fake_store_create - Create a recording store
+ *
+ * One store serves one table.
+ *
+ * Context: May sleep.
+ *
+ * Return: The store, or an ERR_PTR()
+ */
+struct msi_fake_store *msi_fake_store_create(void)
+{
+	struct msi_fake_store *store = kzalloc_obj(*store);
+
+	if (!store)
+		return ERR_PTR(-ENOMEM);
+
+	xa_init(&store->slots);
+	return store;
+}
+EXPORT_SYMBOL_GPL(msi_fake_store_create);
+
+/**
+ * msi_fake_store_destroy - Destroy a recording store
+ * @store:	The store, whose table is freed
+ *
+ * Context: May sleep.
+ */
+void msi_fake_store_destroy(struct msi_fake_store *store)
+{
+	struct fake_slot *slot;
+	unsigned long label;
+
+	xa_for_each(&store->slots, label, slot)
+		kfree(slot);
+	xa_destroy(&store->slots);
+	kfree(store);
+}
+EXPORT_SYMBOL_GPL(msi_fake_store_destroy);
+
+/**
+ * msi_fake_store_fail_nth - Make a call of init_vector fail
+ * @store:	The store
+ * @nth:	Which call from now on fails: 1 is the next one, 0 is none
+ *
+ * One call fails with %-EIO, those after it succeed again.
+ *
+ * Context: Any.
+ */
+void msi_fake_store_fail_nth(struct msi_fake_store *store, unsigned int nth)
+{
+	atomic_set(&store->fail, nth);
+}
+EXPORT_SYMBOL_GPL(msi_fake_store_fail_nth);
+
+/**
+ * msi_fake_store_read - Read what the store knows about a label
+ * @store:	The store
+ * @label:	The label
+ * @slot:	Where to put it
+ *
+ * A slot can still be read when its vector is freed.
+ *
+ * Context: Any.
+ *
+ * Return: 0, or %-ENOENT if there was never a vector with this label
+ */
+int msi_fake_store_read(struct msi_fake_store *store, u32 label, struct msi_fake_slot *slot)
+{
+	struct fake_slot *s = xa_load(&store->slots, label);
+
+	if (!s)
+		return -ENOENT;
+
+	guard(raw_spinlock_irqsave)(&s->lock);
+	*slot = s->state;
+	return 0;
+}
+EXPORT_SYMBOL_GPL(msi_fake_store_read);
+
+/**
+ * msi_fake_store_fire - Let the device send the message of a label
+ * @store:	The store
+ * @parent:	Whom the message goes to
+ * @label:	The label
+ *
+ * Context: Any. The vector must not be freed at the same time.
+ *
+ * Return: 0, %-ENOENT if there was never a vector with this label, %-EAGAIN if
+ * the device does not send because the slot is masked or its message invalid,
+ * or an error of msi_fake_parent_inject()
+ */
+int msi_fake_store_fire(struct msi_fake_store *store, struct msi_fake_parent *parent, u32 label)
+{
+	struct msi_fake_slot slot;
+	int ret;
+
+	ret = msi_fake_store_read(store, label, &slot);
+	if (ret)
+		return ret;
+	if (slot.masked || (!slot.msg.address && !slot.msg.data))
+		return -EAGAIN;
+	return msi_fake_parent_inject(parent, &slot.msg);
+}
+EXPORT_SYMBOL_GPL(msi_fake_store_fire);
+
+/**
+ * msi_fake_store_calls - Count the calls of ops
+ * @store:	The store
+ *
+ * Context: Any.
+ *
+ * Return: how often an op was called, on any label
+ */
+unsigned int msi_fake_store_calls(struct msi_fake_store *store)
+{
+	return atomic_read(&store->calls);
+}
+EXPORT_SYMBOL_GPL(msi_fake_store_calls);
+
+/**
+ * msi_fake_store_bad_context - Count the calls against the rules
+ * @store:	The store
+ *
+ * A message op without the lock of the interrupt descriptor or with interrupts
+ * on, an op on a slot which is not set up, an all-zero message written to a
+ * slot which is not masked, or init_vector or exit_vector called twice or where
+ * it may not sleep. A good test ends with none.
+ *
+ * Context: Any.
+ *
+ * Return: the number of such calls
+ */
+unsigned int msi_fake_store_bad_context(struct msi_fake_store *store)
+{
+	return atomic_read(&store->bad);
+}
+EXPORT_SYMBOL_GPL(msi_fake_store_bad_context);
