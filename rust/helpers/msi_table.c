@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: GPL-2.0
+
+#include <linux/msi_table.h>
+
+#ifndef CONFIG_PCI_MSI
+__rust_helper struct msi_table *
+rust_helper_pci_allocate_msi_table(struct pci_dev *pdev, unsigned int flags)
+{
+	return pci_allocate_msi_table(pdev, flags);
+}
+#endif

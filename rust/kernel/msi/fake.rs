@@ -1,0 +1,318 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Test doubles for drivers which use MSI tables.
+//!
+//! A [`FakeDevice`] has MSI tables like any other device, but its interrupts come from a fake
+//! [`Parent`], which delivers a message when a test says so.
+//!
+//! C header: [`include/kunit/msi_table.h`](srctree/include/kunit/msi_table.h)
+
+use super::{
+    Message,
+    Store,
+    VectorRef, //
+};
+use crate::{
+    bindings,
+    device::{
+        self,
+        Bound, //
+    },
+    error::{
+        from_err_ptr,
+        to_result, //
+    },
+    faux,
+    prelude::*,
+    sync::{
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
+        Arc, //
+    },
+    ModuleMetadata,
+    ThisModule, //
+};
+use core::ptr::NonNull;
+
+/// A fake parent domain: what stands in for the interrupt controller.
+///
+/// # Invariants
+///
+/// `0` is a valid `struct msi_fake_parent` which `self` owns.
+///
+/// # Examples
+///
+/// ```
+/// use kernel::msi::{fake::{FakeDevice, Parent, Recorder}, Message, Table};
+///
+/// let parent = Parent::new(1)?;
+/// let dev = FakeDevice::with_parent(c"msi_parent", parent.clone())?;
+/// let table = Table::new(dev.as_ref(), c"ims", 16, Recorder::default())?;
+///
+/// let vector = table.alloc_any()?;
+/// assert_eq!(parent.live(), 1);
+/// assert_eq!(table.alloc_any().err(), Some(ENOSPC));
+/// drop(vector);
+/// assert_eq!(parent.live(), 0);
+///
+/// // Nobody's message.
+/// assert!(parent.inject(Message::default()).is_err());
+/// # Ok::<(), Error>(())
+/// ```
+pub struct Parent(NonNull<bindings::msi_fake_parent>);
+
+// SAFETY: The functions that take a `struct msi_fake_parent` may be called from any thread.
+unsafe impl Send for Parent {}
+
+// SAFETY: The functions that take a `struct msi_fake_parent` may be called concurrently, except for
+// the one which destroys it.
+unsafe impl Sync for Parent {}
+
+impl Parent {
+    fn create(nr_vectors: u32, flags: u32) -> Result<Arc<Self>> {
+        // SAFETY: There are no requirements.
+        let ptr = from_err_ptr(unsafe { bindings::msi_fake_parent_create(nr_vectors, flags) })?;
+
+        // INVARIANT: `ptr` was just created.
+        Ok(Arc::new(
+            Self(NonNull::new(ptr).ok_or(ENOMEM)?),
+            GFP_KERNEL,
+        )?)
+    }
+
+    /// Creates a parent which has `nr_vectors` vectors, and remaps interrupts.
+    pub fn new(nr_vectors: u32) -> Result<Arc<Self>> {
+        Self::create(nr_vectors, 0)
+    }
+
+    /// Creates a parent which does not remap interrupts. A device-specific store needs
+    /// [`Options::unremapped`](super::Options::unremapped) on it.
+    pub fn without_ims(nr_vectors: u32) -> Result<Arc<Self>> {
+        Self::create(nr_vectors, bindings::MSI_FAKE_NO_IMS)
+    }
+
+    /// Returns the number of vectors which are allocated.
+    #[inline]
+    pub fn live(&self) -> u32 {
+        // SAFETY: By the type invariant the parent is valid.
+        unsafe { bindings::msi_fake_parent_live(self.0.as_ptr()) }
+    }
+
+    /// Lets the `nth` allocation from now on fail. The next one is the first; 0 is none.
+    #[inline]
+    pub fn fail_nth(&self, nth: u32) {
+        // SAFETY: By the type invariant the parent is valid.
+        unsafe { bindings::msi_fake_parent_fail_nth(self.0.as_ptr(), nth) };
+    }
+
+    /// Delivers an interrupt, as the device does by sending `msg`.
+    ///
+    /// This fails if nobody has been given this message.
+    #[inline]
+    pub fn inject(&self, msg: Message) -> Result {
+        let msg = msg.into();
+
+        // SAFETY: By the type invariant the parent is valid, and so is `msg`.
+        to_result(unsafe { bindings::msi_fake_parent_inject(self.0.as_ptr(), &msg) })
+    }
+}
+
+impl Drop for Parent {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariant the parent is valid, and owned. Each `FakeDevice` holds a
+        // reference to its parent for longer than the device is bound, so there are no tables.
+        unsafe { bindings::msi_fake_parent_destroy(self.0.as_ptr()) };
+    }
+}
+
+/// A device which is bound until it is dropped, and whose interrupts come from a [`Parent`].
+///
+/// # Examples
+///
+/// Whatever is leaked, nothing is left when the device is unbound:
+///
+/// ```
+/// use kernel::msi::{fake::{FakeDevice, Recorder}, Table};
+///
+/// let dev = FakeDevice::new(c"msi_fake", 8)?;
+/// let parent = dev.parent().clone();
+///
+/// let table = Table::new(dev.as_ref(), c"ims", 16, Recorder::default())?;
+/// core::mem::forget(table.alloc(3)?);
+/// core::mem::forget(table);
+/// assert_eq!(parent.live(), 1);
+///
+/// drop(dev);
+/// assert_eq!(parent.live(), 0);
+/// # Ok::<(), Error>(())
+/// ```
+pub struct FakeDevice {
+    // Unbinding frees the tables which are left, so it has to come before the end of the parent.
+    reg: faux::Registration,
+    parent: Arc<Parent>,
+}
+
+impl FakeDevice {
+    /// Creates a device with a parent of its own, which has `nr_vectors` vectors.
+    pub fn new(name: &CStr, nr_vectors: u32) -> Result<Self> {
+        Self::with_parent(name, Parent::new(nr_vectors)?)
+    }
+
+    /// Creates a device with this parent.
+    pub fn with_parent(name: &CStr, parent: Arc<Parent>) -> Result<Self> {
+        let dev = Self {
+            reg: faux::Registration::new(name, None)?,
+            parent,
+        };
+        let raw = dev.as_ref().as_raw();
+
+        // SAFETY: Both are valid, and the device, which nobody else knows, is unbound before the
+        // parent is destroyed.
+        unsafe { bindings::msi_fake_parent_attach(dev.parent.0.as_ptr(), raw) };
+
+        Ok(dev)
+    }
+
+    /// Returns the parent.
+    #[inline]
+    pub fn parent(&self) -> &Arc<Parent> {
+        &self.parent
+    }
+}
+
+impl AsRef<device::Device<Bound>> for FakeDevice {
+    #[inline]
+    fn as_ref(&self) -> &device::Device<Bound> {
+        let dev: &faux::Device<Bound> = self.reg.as_ref();
+
+        dev.as_ref()
+    }
+}
+
+/// One slot of a [`Recorder`].
+struct Slot {
+    address: Atomic<u64>,
+    data: Atomic<u32>,
+    masked: Atomic<bool>,
+}
+
+/// A message store which remembers what it is told, for labels below 16.
+///
+/// # Examples
+///
+/// ```
+/// use kernel::{
+///     irq::{
+///         Flags,
+///         Handler,
+///         IrqReturn, //
+///     },
+///     msi::{
+///         fake::{
+///             FakeDevice,
+///             Recorder, //
+///         },
+///         Table, //
+///     },
+/// };
+///
+/// struct Ignore;
+///
+/// impl Handler for Ignore {
+///     fn handle(&self) -> IrqReturn {
+///         IrqReturn::Handled
+///     }
+/// }
+///
+/// let dev = FakeDevice::new(c"msi_recorder", 8)?;
+/// let table = Table::new(dev.as_ref(), c"ims", 16, Recorder::default())?;
+///
+/// let vector = table.alloc(5)?;
+/// assert!(table.store().is_masked(5));
+///
+/// let irq = KBox::pin_init(
+///     vector.request_irq(Flags::TRIGGER_NONE, c"ignore", Ignore),
+///     GFP_KERNEL,
+/// )?;
+/// assert!(table.store().message(5).is_some());
+/// assert!(!table.store().is_masked(5));
+///
+/// drop(irq);
+/// assert!(table.store().message(5).is_none());
+/// assert!(table.store().is_masked(5));
+/// # Ok::<(), Error>(())
+/// ```
+pub struct Recorder([Slot; 16]);
+
+impl Default for Recorder {
+    fn default() -> Self {
+        Self(core::array::from_fn(|_| Slot {
+            address: Atomic::new(0),
+            data: Atomic::new(0),
+            masked: Atomic::new(false),
+        }))
+    }
+}
+
+impl Recorder {
+    fn slot(&self, label: u32) -> Option<&Slot> {
+        self.0.get(usize::try_from(label).ok()?)
+    }
+
+    /// Returns the message of a slot, if it is valid.
+    pub fn message(&self, label: u32) -> Option<Message> {
+        let slot = self.slot(label)?;
+
+        Some(Message {
+            address: slot.address.load(Relaxed),
+            data: slot.data.load(Relaxed),
+        })
+        .filter(Message::is_valid)
+    }
+
+    /// Returns whether a slot is masked.
+    pub fn is_masked(&self, label: u32) -> bool {
+        self.slot(label)
+            .is_some_and(|slot| slot.masked.load(Relaxed))
+    }
+}
+
+/// The owner of [`Recorder`], which is built in.
+#[doc(hidden)]
+pub struct BuiltIn;
+
+impl ModuleMetadata for BuiltIn {
+    const NAME: &'static CStr = c"rust_kernel";
+
+    const THIS_MODULE: ThisModule = {
+        // SAFETY: A null pointer is what `THIS_MODULE` is for built-in code.
+        unsafe { ThisModule::from_ptr(core::ptr::null_mut()) }
+    };
+}
+
+#[vtable]
+impl Store for Recorder {
+    type OwnerModule = BuiltIn;
+    type Cookie = ();
+
+    fn write_msg(&self, vector: &VectorRef<Self>, msg: Message) {
+        if let Some(slot) = self.slot(vector.label()) {
+            slot.address.store(msg.address, Relaxed);
+            slot.data.store(msg.data, Relaxed);
+        }
+    }
+
+    fn mask(&self, vector: &VectorRef<Self>) {
+        if let Some(slot) = self.slot(vector.label()) {
+            slot.masked.store(true, Relaxed);
+        }
+    }
+
+    fn unmask(&self, vector: &VectorRef<Self>) {
+        if let Some(slot) = self.slot(vector.label()) {
+            slot.masked.store(false, Relaxed);
+        }
+    }
+}

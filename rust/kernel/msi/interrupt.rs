@@ -1,0 +1,554 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Handlers of vectors.
+
+use super::{
+    Backing,
+    Vector,
+    VectorRef, //
+};
+use crate::{
+    bindings,
+    error::to_result,
+    irq::{
+        self,
+        Flags,
+        IrqReturn,
+        ThreadedIrqReturn, //
+    },
+    prelude::*,
+    str::CStr, //
+};
+use core::marker::PhantomPinned;
+
+/// A handler of a [`Vector`].
+///
+/// Everything that implements [`irq::Handler`] is one. Implement this trait instead to be told
+/// which vector it is, for example for its cookie, or to reach the store of its table.
+///
+/// # Examples
+///
+/// ```
+/// use kernel::{
+///     irq::{
+///         Flags,
+///         IrqReturn, //
+///     },
+///     msi::{
+///         fake::{
+///             FakeDevice,
+///             Recorder, //
+///         },
+///         Handler,
+///         Table,
+///         VectorRef, //
+///     },
+///     sync::atomic::{
+///         Atomic,
+///         Relaxed, //
+///     },
+/// };
+///
+/// struct LastLabel(Atomic<u32>);
+///
+/// impl Handler<Recorder> for LastLabel {
+///     fn handle(&self, vector: &VectorRef<Recorder>, _store: &Recorder) -> IrqReturn {
+///         self.0.store(vector.label(), Relaxed);
+///         IrqReturn::Handled
+///     }
+/// }
+///
+/// let dev = FakeDevice::new(c"msi_handler", 8)?;
+/// let table = Table::new(dev.as_ref(), c"ims", 16, Recorder::default())?;
+/// let irq = KBox::pin_init(
+///     table
+///         .alloc(5)?
+///         .request_irq(Flags::TRIGGER_NONE, c"last", LastLabel(Atomic::new(0))),
+///     GFP_KERNEL,
+/// )?;
+///
+/// dev.parent().inject(irq.vector().message()?)?;
+/// irq.synchronize();
+/// assert_eq!(irq.handler().0.load(Relaxed), 5);
+/// # Ok::<(), Error>(())
+/// ```
+pub trait Handler<B: Backing>: Sync {
+    /// Handles the interrupt, in interrupt context.
+    fn handle(&self, vector: &VectorRef<B>, store: &B) -> IrqReturn;
+}
+
+impl<B: Backing, T: irq::Handler> Handler<B> for T {
+    #[inline]
+    fn handle(&self, _vector: &VectorRef<B>, _store: &B) -> IrqReturn {
+        irq::Handler::handle(self)
+    }
+}
+
+/// A handler of a [`Vector`] which does its work in a thread.
+///
+/// Everything that implements [`irq::ThreadedHandler`] is one. Implement this trait instead to be
+/// told which vector it is, for example for its cookie, or to reach the store of its table.
+///
+/// # Examples
+///
+/// See [`Vector::request_threaded_irq`].
+pub trait ThreadedHandler<B: Backing>: Sync {
+    /// Handles the interrupt, in interrupt context.
+    ///
+    /// The default implementation wakes the thread.
+    fn handle(&self, vector: &VectorRef<B>, store: &B) -> ThreadedIrqReturn {
+        let _ = (vector, store);
+        ThreadedIrqReturn::WakeThread
+    }
+
+    /// Handles the interrupt in a thread, if [`handle`](ThreadedHandler::handle) woke it.
+    fn handle_threaded(&self, vector: &VectorRef<B>, store: &B) -> IrqReturn;
+}
+
+impl<B: Backing, T: irq::ThreadedHandler> ThreadedHandler<B> for T {
+    #[inline]
+    fn handle(&self, _vector: &VectorRef<B>, _store: &B) -> ThreadedIrqReturn {
+        irq::ThreadedHandler::handle(self)
+    }
+
+    #[inline]
+    fn handle_threaded(&self, _vector: &VectorRef<B>, _store: &B) -> IrqReturn {
+        irq::ThreadedHandler::handle_threaded(self)
+    }
+}
+
+/// A [`Vector`] with a handler.
+///
+/// Made by [`Vector::request_irq`] and [`Vector::request_threaded_irq`]. Dropping it frees the
+/// handler, and then the vector. The handler does not run any more after that.
+///
+/// # Invariants
+///
+/// The handler of `vector` was registered with a pointer to `Self`. Everybody who frees it other
+/// than this type does so when the device is unbound.
+#[pin_data(PinnedDrop)]
+pub struct Interrupt<'a, T, B: Backing = super::Pci> {
+    vector: Vector<'a, B>,
+
+    #[pin]
+    handler: T,
+
+    /// Pinned because the C side has a pointer to `Self`.
+    #[pin]
+    _pin: PhantomPinned,
+}
+
+impl<'a, T, B: Backing> Interrupt<'a, T, B> {
+    /// Returns the handler.
+    ///
+    /// # Examples
+    ///
+    /// See [`Handler`].
+    #[inline]
+    pub fn handler(&self) -> &T {
+        &self.handler
+    }
+
+    /// Returns the vector.
+    ///
+    /// # Examples
+    ///
+    /// See [`Handler`].
+    #[inline]
+    pub fn vector(&self) -> &Vector<'a, B> {
+        &self.vector
+    }
+
+    /// Waits for handlers which run on other CPUs, and for the handler's thread.
+    ///
+    /// This may sleep.
+    ///
+    /// # Examples
+    ///
+    /// See [`Handler`].
+    #[inline]
+    pub fn synchronize(&self) {
+        // SAFETY: By the type invariants this interrupt is requested.
+        unsafe { bindings::synchronize_irq(self.vector.irq()) };
+    }
+
+    /// # Safety
+    ///
+    /// - `ptr` must have been registered as the `dev_id` of the handler by [`Vector::request`].
+    /// - The handler must not be freed before the end of `'b`.
+    #[inline]
+    unsafe fn from_dev_id<'b>(ptr: *mut c_void) -> &'b Self {
+        // SAFETY: `Vector::request` registers a pointer to a pinned `Interrupt`. That frees the
+        // handler when dropped, which waits for the handler to return. If it is leaked then its
+        // memory stays valid and, as `request` demands, so does what it refers to.
+        unsafe { &*ptr.cast() }
+    }
+}
+
+#[pinned_drop]
+impl<T, B: Backing> PinnedDrop for Interrupt<'_, T, B> {
+    fn drop(self: Pin<&mut Self>) {
+        // SAFETY: The vector is valid. Nobody else can free or register a handler, since `self`
+        // owns the vector and the device is still bound. This waits for running handlers, so none
+        // uses `self` after it.
+        unsafe { bindings::msi_vector_free_irq(self.vector.as_raw()) };
+    }
+}
+
+/// # Safety
+///
+/// Must only be registered by [`Vector::request`], for an `Interrupt<'_, T, B>`.
+unsafe extern "C" fn handle_irq<T: Handler<B>, B: Backing>(
+    _irq: c_int,
+    dev_id: *mut c_void,
+) -> bindings::irqreturn_t {
+    // SAFETY: By the safety requirements of this function. The C side does not free a handler
+    // which is running.
+    let this = unsafe { Interrupt::<'_, T, B>::from_dev_id(dev_id) };
+
+    bindings::irqreturn_t(this.handler.handle(&this.vector, this.vector.store()) as c_uint)
+}
+
+/// # Safety
+///
+/// Must only be registered by [`Vector::request`], for an `Interrupt<'_, T, B>`.
+unsafe extern "C" fn handle_threaded_irq<T: ThreadedHandler<B>, B: Backing>(
+    _irq: c_int,
+    dev_id: *mut c_void,
+) -> bindings::irqreturn_t {
+    // SAFETY: By the safety requirements of this function. The C side does not free a handler
+    // which is running.
+    let this = unsafe { Interrupt::<'_, T, B>::from_dev_id(dev_id) };
+
+    bindings::irqreturn_t(this.handler.handle(&this.vector, this.vector.store()) as c_uint)
+}
+
+/// # Safety
+///
+/// Must only be registered by [`Vector::request`], for an `Interrupt<'_, T, B>`.
+unsafe extern "C" fn thread_fn<T: ThreadedHandler<B>, B: Backing>(
+    _irq: c_int,
+    dev_id: *mut c_void,
+) -> bindings::irqreturn_t {
+    // SAFETY: By the safety requirements of this function. The C side does not free a handler
+    // whose thread is running.
+    let this = unsafe { Interrupt::<'_, T, B>::from_dev_id(dev_id) };
+
+    bindings::irqreturn_t(
+        this.handler
+            .handle_threaded(&this.vector, this.vector.store()) as c_uint,
+    )
+}
+
+impl<'a, B: Backing> Vector<'a, B> {
+    /// Turns the vector into an interrupt, by registering a handler.
+    ///
+    /// # Safety
+    ///
+    /// - `primary` and `thread` must be [`handle_irq`], or [`handle_threaded_irq`] and
+    ///   [`thread_fn`], for `T` and `B`.
+    /// - `T` must be `'static`, or the caller must see to it that the interrupt is dropped before
+    ///   what `T` borrows ends.
+    unsafe fn request<T, E>(
+        self,
+        primary: bindings::irq_handler_t,
+        thread: bindings::irq_handler_t,
+        flags: Flags,
+        name: &'static CStr,
+        handler: impl PinInit<T, E>,
+    ) -> impl PinInit<Interrupt<'a, T, B>, Error>
+    where
+        Error: From<E>,
+    {
+        // INVARIANT: If the initialization succeeds then a handler is registered with a pointer to
+        // `Self`. The C side frees one by itself only when the device is unbound.
+        try_pin_init!(&this in Interrupt {
+            vector: self,
+            handler <- handler,
+            _pin: PhantomPinned,
+            _: {
+                // SAFETY:
+                // - The vector is valid, and owned, so nobody registers another handler.
+                // - All fields are initialized, so the callbacks may be called at once.
+                // - `this` is pinned: it is valid until it is dropped, which frees the handler
+                //   before, and forever if it is leaked. By the safety requirements of this
+                //   function and of `Table::new_with_lt` the same holds for what its handler and
+                //   the store of its table refer to.
+                // - `name` is valid as long as the module is loaded. The C side frees the handler
+                //   when the device is unbound, which is before that.
+                to_result(unsafe {
+                    bindings::msi_vector_request_irq(
+                        vector.as_raw(),
+                        primary,
+                        thread,
+                        flags.into_inner(),
+                        name.as_char_ptr(),
+                        this.as_ptr().cast(),
+                    )
+                })?;
+            },
+        }? Error)
+    }
+
+    /// Registers a handler, and makes the vector an [`Interrupt`].
+    ///
+    /// `handler` is an initializer, or just a value. Initializing the interrupt may sleep.
+    ///
+    /// # Errors
+    ///
+    /// - `ENOSPC` if there is no CPU vector left
+    /// - another error of the C `request_irq()`, or of the initializer of the handler
+    ///
+    /// The vector is freed in these cases.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use kernel::{
+    ///     irq::{
+    ///         Flags,
+    ///         Handler,
+    ///         IrqReturn, //
+    ///     },
+    ///     msi::{
+    ///         fake::{
+    ///             FakeDevice,
+    ///             Recorder, //
+    ///         },
+    ///         Interrupt,
+    ///         Table, //
+    ///     },
+    ///     prelude::*,
+    ///     sync::atomic::{
+    ///         Atomic,
+    ///         Relaxed, //
+    ///     },
+    /// };
+    ///
+    /// struct Counter(Atomic<u32>);
+    ///
+    /// impl Handler for Counter {
+    ///     fn handle(&self) -> IrqReturn {
+    ///         self.0.add(1, Relaxed);
+    ///         IrqReturn::Handled
+    ///     }
+    /// }
+    ///
+    /// // What a driver may store: nothing refers to its neighbour.
+    /// #[pin_data]
+    /// struct Data<'a> {
+    ///     table: Table<'a, Recorder>,
+    ///     #[pin]
+    ///     rx: Interrupt<'a, Counter, Recorder>,
+    ///     #[pin]
+    ///     tx: Interrupt<'a, Counter, Recorder>,
+    /// }
+    ///
+    /// let dev = FakeDevice::new(c"msi_request_irq", 8)?;
+    /// let table = Table::new(dev.as_ref(), c"ims", 16, Recorder::default())?;
+    /// let counter = || Counter(Atomic::new(0));
+    ///
+    /// let data = KBox::try_pin_init(
+    ///     try_pin_init!(Data {
+    ///         rx <- table.alloc(0)?.request_irq(Flags::TRIGGER_NONE, c"rx", counter()),
+    ///         tx <- table.alloc(1)?.request_irq(Flags::TRIGGER_NONE, c"tx", counter()),
+    ///         table,
+    ///     }? Error),
+    ///     GFP_KERNEL,
+    /// )?;
+    ///
+    /// dev.parent().inject(data.tx.vector().message()?)?;
+    /// data.tx.synchronize();
+    /// assert_eq!(data.rx.handler().0.load(Relaxed), 0);
+    /// assert_eq!(data.tx.handler().0.load(Relaxed), 1);
+    ///
+    /// drop(data);
+    /// assert_eq!(dev.parent().live(), 0);
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn request_irq<T, E>(
+        self,
+        flags: Flags,
+        name: &'static CStr,
+        handler: impl PinInit<T, E>,
+    ) -> impl PinInit<Interrupt<'a, T, B>, Error>
+    where
+        T: Handler<B> + 'static,
+        Error: From<E>,
+    {
+        // SAFETY: `T` is `'static`.
+        unsafe { self.request_irq_with_lt(flags, name, handler) }
+    }
+
+    /// Registers a handler which borrows from the driver.
+    ///
+    /// Like [`Vector::request_irq`], for a handler that is not `'static`.
+    ///
+    /// # Safety
+    ///
+    /// The caller must not `mem::forget()` the [`Interrupt`], nor prevent its [`Drop`]
+    /// implementation from running in any other way before what `T` borrows ends: the handler may
+    /// be called until it is dropped, or the device unbound.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use kernel::{
+    ///     irq::{
+    ///         Flags,
+    ///         Handler,
+    ///         IrqReturn, //
+    ///     },
+    ///     msi::{
+    ///         fake::{
+    ///             FakeDevice,
+    ///             Recorder, //
+    ///         },
+    ///         Table, //
+    ///     },
+    ///     sync::atomic::{
+    ///         Atomic,
+    ///         Relaxed, //
+    ///     },
+    /// };
+    ///
+    /// struct Counter<'a>(&'a Atomic<u32>);
+    ///
+    /// impl Handler for Counter<'_> {
+    ///     fn handle(&self) -> IrqReturn {
+    ///         self.0.add(1, Relaxed);
+    ///         IrqReturn::Handled
+    ///     }
+    /// }
+    ///
+    /// let count = Atomic::new(0u32);
+    /// let dev = FakeDevice::new(c"msi_irq_borrow", 8)?;
+    /// let table = Table::new(dev.as_ref(), c"ims", 16, Recorder::default())?;
+    /// let vector = table.alloc_any()?;
+    ///
+    /// // SAFETY: The interrupt is not leaked.
+    /// let irq = unsafe {
+    ///     vector.request_irq_with_lt(Flags::TRIGGER_NONE, c"count", Counter(&count))
+    /// };
+    /// let irq = KBox::pin_init(irq, GFP_KERNEL)?;
+    ///
+    /// dev.parent().inject(irq.vector().message()?)?;
+    /// drop(irq);
+    /// assert_eq!(count.load(Relaxed), 1);
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub unsafe fn request_irq_with_lt<T, E>(
+        self,
+        flags: Flags,
+        name: &'static CStr,
+        handler: impl PinInit<T, E>,
+    ) -> impl PinInit<Interrupt<'a, T, B>, Error>
+    where
+        T: Handler<B> + 'a,
+        Error: From<E>,
+    {
+        // SAFETY: The callback is the one for `T` and `B`. The rest is required of the caller.
+        unsafe { self.request(Some(handle_irq::<T, B>), None, flags, name, handler) }
+    }
+
+    /// Registers a threaded handler, and makes the vector an [`Interrupt`].
+    ///
+    /// See [`Vector::request_irq`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use kernel::{
+    ///     irq::{
+    ///         Flags,
+    ///         IrqReturn,
+    ///         ThreadedHandler, //
+    ///     },
+    ///     msi::{
+    ///         fake::{
+    ///             FakeDevice,
+    ///             Recorder, //
+    ///         },
+    ///         Table, //
+    ///     },
+    ///     new_mutex,
+    ///     prelude::*,
+    ///     sync::Mutex, //
+    /// };
+    ///
+    /// #[pin_data]
+    /// struct Counter {
+    ///     #[pin]
+    ///     count: Mutex<u32>,
+    /// }
+    ///
+    /// impl ThreadedHandler for Counter {
+    ///     fn handle_threaded(&self) -> IrqReturn {
+    ///         *self.count.lock() += 1;
+    ///         IrqReturn::Handled
+    ///     }
+    /// }
+    ///
+    /// let dev = FakeDevice::new(c"msi_threaded", 8)?;
+    /// let table = Table::new(dev.as_ref(), c"ims", 16, Recorder::default())?;
+    /// let irq = KBox::pin_init(
+    ///     table.alloc_any()?.request_threaded_irq(
+    ///         Flags::TRIGGER_NONE,
+    ///         c"counter",
+    ///         pin_init!(Counter { count <- new_mutex!(0) }),
+    ///     ),
+    ///     GFP_KERNEL,
+    /// )?;
+    ///
+    /// dev.parent().inject(irq.vector().message()?)?;
+    /// irq.synchronize();
+    /// assert_eq!(*irq.handler().count.lock(), 1);
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn request_threaded_irq<T, E>(
+        self,
+        flags: Flags,
+        name: &'static CStr,
+        handler: impl PinInit<T, E>,
+    ) -> impl PinInit<Interrupt<'a, T, B>, Error>
+    where
+        T: ThreadedHandler<B> + 'static,
+        Error: From<E>,
+    {
+        // SAFETY: `T` is `'static`.
+        unsafe { self.request_threaded_irq_with_lt(flags, name, handler) }
+    }
+
+    /// Registers a threaded handler which borrows from the driver.
+    ///
+    /// Like [`Vector::request_threaded_irq`], for a handler that is not `'static`.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Vector::request_irq_with_lt`].
+    ///
+    /// # Examples
+    ///
+    /// See [`Vector::request_irq_with_lt`].
+    pub unsafe fn request_threaded_irq_with_lt<T, E>(
+        self,
+        flags: Flags,
+        name: &'static CStr,
+        handler: impl PinInit<T, E>,
+    ) -> impl PinInit<Interrupt<'a, T, B>, Error>
+    where
+        T: ThreadedHandler<B> + 'a,
+        Error: From<E>,
+    {
+        // SAFETY: The callbacks are those for `T` and `B`. The rest is required of the caller.
+        unsafe {
+            self.request(
+                Some(handle_threaded_irq::<T, B>),
+                Some(thread_fn::<T, B>),
+                flags,
+                name,
+                handler,
+            )
+        }
+    }
+}

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Message tables of PCI functions.
+
+use super::{
+    Pci,
+    Table, //
+};
+use crate::{
+    bindings,
+    container_of,
+    device::{
+        self,
+        Bound, //
+    },
+    impl_flags,
+    pci,
+    prelude::*, //
+};
+
+impl_flags!(
+    /// A set of kinds of PCI tables.
+    #[derive(Debug, Clone, Default, Copy, PartialEq, Eq)]
+    pub struct Kinds(u32);
+
+    /// A kind of PCI table.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use kernel::msi::{Kind, Kinds};
+    ///
+    /// let kinds = Kind::MsiX | Kind::Msi;
+    /// assert!(kinds.contains(Kind::Msi));
+    /// assert!(!Kinds::from(Kind::MsiX).contains(Kind::Msi));
+    /// ```
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub enum Kind {
+        /// The MSI-X table.
+        MsiX = bindings::MSI_TABLE_MSIX,
+
+        /// The MSI capability.
+        Msi = bindings::MSI_TABLE_MSI,
+    }
+);
+
+impl pci::Device<Bound> {
+    /// Creates the table of the function's MSI-X or MSI capability, MSI-X preferred.
+    ///
+    /// The table owns the capability from now on: [`alloc_irq_vectors`] fails with `EBUSY`. It has
+    /// no vectors yet. A label is an index of the MSI-X table or an MSI message number.
+    ///
+    /// MSI-X is switched on by the first allocation and off with the table. MSI is switched on by
+    /// the first allocation, with as many messages as the parent grants, and off with the last
+    /// vector. The first allocation needs memory decoding to be enabled and the function to be in
+    /// D0.
+    ///
+    /// This may sleep.
+    ///
+    /// [`alloc_irq_vectors`]: pci::Device::alloc_irq_vectors
+    ///
+    /// # Errors
+    ///
+    /// - `EINVAL` if `kinds` is empty
+    /// - `EBUSY` if MSI or MSI-X is in use
+    /// - `ENODEV` if the function has no such capability, it is disabled, or there is no MSI domain
+    /// - `EOPNOTSUPP` if the MSI domain does not support it
+    /// - `ENOMEM` if there is no memory
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use kernel::{
+    ///     device::Bound,
+    ///     irq::{
+    ///         Flags,
+    ///         Handler, //
+    ///     },
+    ///     msi::{
+    ///         Interrupt,
+    ///         Kind, //
+    ///     },
+    ///     pci,
+    ///     prelude::*, //
+    /// };
+    ///
+    /// // Takes entry 3 of the MSI-X table, and no other.
+    /// fn entry_three<'bound, T: Handler + 'static>(
+    ///     pdev: &'bound pci::Device<Bound>,
+    ///     handler: T,
+    /// ) -> Result<Pin<KBox<Interrupt<'bound, T>>>> {
+    ///     let vector = pdev.msi_table(Kind::MsiX)?.alloc(3)?;
+    ///
+    ///     KBox::pin_init(vector.request_irq(Flags::TRIGGER_NONE, c"three", handler), GFP_KERNEL)
+    /// }
+    /// ```
+    pub fn msi_table(&self, kinds: impl Into<Kinds>) -> Result<Table<'_, Pci>> {
+        let kinds = kinds.into();
+        let dev: &device::Device<Bound> = self.as_ref();
+
+        // SAFETY: By the type invariant of `pci::Device` this is the device of a `struct pci_dev`.
+        let pdev = unsafe { container_of!(dev.as_raw(), bindings::pci_dev, dev) };
+
+        // SAFETY: `pdev` is valid and bound.
+        let create = |_| unsafe { bindings::pci_allocate_msi_table(pdev, kinds.into()) };
+
+        // SAFETY: This creates a table without operations, on a device which is bound as long as
+        // `self` is borrowed.
+        unsafe { Table::create(Pci(()), create) }
+    }
+}

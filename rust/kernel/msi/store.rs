@@ -1,0 +1,473 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Device-specific message stores.
+
+use super::{
+    Message,
+    Options,
+    Table,
+    VectorRef, //
+};
+use crate::{
+    bindings,
+    device::{
+        Bound,
+        Device, //
+    },
+    error::{
+        from_result,
+        VTABLE_DEFAULT_ERROR, //
+    },
+    prelude::*,
+    types::ForeignOwnable, //
+};
+use core::marker::PhantomData;
+
+/// A device-specific store of interrupt messages (IMS).
+///
+/// Corresponds to the C `struct msi_table_ops`. [`write_msg`](Store::write_msg) is required;
+/// [`mask`](Store::mask) and [`unmask`](Store::unmask) come together or not at all, and a store
+/// without them must have [`clear_msg`](Store::clear_msg). This is checked when the driver is
+/// compiled.
+///
+/// # Context
+///
+/// [`init_vector`](Store::init_vector) and [`exit_vector`](Store::exit_vector) may sleep. All other
+/// methods are called with a raw spinlock, that of the interrupt, held and with interrupts
+/// disabled. They must not sleep and must not take a [`SpinLock`](crate::sync::SpinLock), which
+/// sleeps with `CONFIG_PREEMPT_RT`; atomics and register accesses are fine. There is one lock per
+/// interrupt, so the methods may run at the same time for different vectors of the table.
+///
+/// A new vector is masked, or cleared if the store can not mask. It gets its message when a handler
+/// is registered, and is masked and cleared when the handler goes. In between the message changes
+/// whenever the interrupt moves to another CPU.
+///
+/// # Examples
+///
+/// A store in the memory of queues, which the device reads the messages from. It can not mask.
+///
+/// ```
+/// use kernel::{
+///     irq::{
+///         Flags,
+///         Handler,
+///         IrqReturn, //
+///     },
+///     msi::{
+///         fake::FakeDevice,
+///         Message,
+///         Options,
+///         Request,
+///         Store,
+///         Table,
+///         VectorRef, //
+///     },
+///     prelude::*,
+///     sync::{
+///         atomic::{
+///             Atomic,
+///             Relaxed, //
+///         },
+///         Arc, //
+///     },
+/// };
+///
+/// struct Queue {
+///     address: Atomic<u64>,
+///     data: Atomic<u32>,
+/// }
+///
+/// struct QueueMemory;
+///
+/// #[vtable]
+/// impl Store for QueueMemory {
+///     type Cookie = Arc<Queue>;
+///
+///     fn write_msg(&self, vector: &VectorRef<Self>, msg: Message) {
+///         let queue = vector.cookie();
+///
+///         queue.data.store(msg.data, Relaxed);
+///         queue.address.store(msg.address, Relaxed);
+///     }
+///
+///     fn clear_msg(&self, vector: &VectorRef<Self>) {
+///         self.write_msg(vector, Message::default());
+///     }
+/// }
+///
+/// struct Done;
+///
+/// impl Handler for Done {
+///     fn handle(&self) -> IrqReturn {
+///         IrqReturn::Handled
+///     }
+/// }
+///
+/// let dev = FakeDevice::new(c"msi_queues", 8)?;
+/// let table = Table::new(dev.as_ref(), c"queue", Options::unindexed(), QueueMemory)?;
+///
+/// let queue = Arc::new(
+///     Queue {
+///         address: Atomic::new(!0),
+///         data: Atomic::new(!0),
+///     },
+///     GFP_KERNEL,
+/// )?;
+/// let vector = table.alloc(Request::any().cookie(queue.clone()))?;
+/// assert_eq!(queue.address.load(Relaxed), 0);
+///
+/// let irq = KBox::pin_init(vector.request_irq(Flags::TRIGGER_NONE, c"done", Done), GFP_KERNEL)?;
+/// let msg = irq.vector().message()?;
+/// assert_eq!(queue.address.load(Relaxed), msg.address);
+/// assert_eq!(queue.data.load(Relaxed), msg.data);
+///
+/// drop(irq);
+/// assert_eq!(queue.address.load(Relaxed), 0);
+/// # Ok::<(), Error>(())
+/// ```
+///
+/// A store that masks but can not unmask is refused:
+///
+/// ```ignore
+/// #[vtable]
+/// impl Store for Broken {
+///     type Cookie = ();
+///
+///     fn write_msg(&self, vector: &VectorRef<Self>, msg: Message) {}
+///     fn mask(&self, vector: &VectorRef<Self>) {}
+/// }
+/// ```
+#[vtable]
+pub trait Store: Sized + Send + Sync {
+    /// What a vector carries for its user and its store, for example the queue which it belongs to.
+    ///
+    /// It is handed over with the [`Request`](super::Request), is there before the first call of a
+    /// method for the vector, and is dropped after the last one, together with the vector.
+    type Cookie: ForeignOwnable + Send + Sync + 'static;
+
+    /// Puts `msg` where the device reads it.
+    ///
+    /// The device may send it at once, unless the vector is masked. The message is not valid, that
+    /// is all-zero, if the vector is to be cleared and there is no [`clear_msg`](Store::clear_msg).
+    ///
+    /// Called in atomic context, see [above](Store#context).
+    fn write_msg(&self, vector: &VectorRef<Self>, msg: Message);
+
+    /// Makes the message invalid, so that the device can not send it.
+    ///
+    /// Called in atomic context, see [above](Store#context).
+    fn clear_msg(&self, vector: &VectorRef<Self>) {
+        let _ = vector;
+        build_error!(VTABLE_DEFAULT_ERROR)
+    }
+
+    /// Stops the device from sending the message.
+    ///
+    /// No message may leave the device any more when this returns, so a posted write has to be
+    /// flushed.
+    ///
+    /// Called in atomic context, see [above](Store#context).
+    fn mask(&self, vector: &VectorRef<Self>) {
+        let _ = vector;
+        build_error!(VTABLE_DEFAULT_ERROR)
+    }
+
+    /// Lets the device send the message.
+    ///
+    /// Called in atomic context, see [above](Store#context).
+    fn unmask(&self, vector: &VectorRef<Self>) {
+        let _ = vector;
+        build_error!(VTABLE_DEFAULT_ERROR)
+    }
+
+    /// Prepares the slot of a new vector, before its first message.
+    ///
+    /// The allocation fails with the error this returns. This may sleep.
+    fn init_vector(&self, vector: &VectorRef<Self>) -> Result {
+        let _ = vector;
+        build_error!(VTABLE_DEFAULT_ERROR)
+    }
+
+    /// Undoes [`init_vector`](Store::init_vector), after the last message.
+    ///
+    /// Not called after `init_vector` failed, but after the rest of an allocation did. This may
+    /// sleep.
+    fn exit_vector(&self, vector: &VectorRef<Self>) {
+        let _ = vector;
+        build_error!(VTABLE_DEFAULT_ERROR)
+    }
+}
+
+impl<'a, S: Store> Table<'a, S> {
+    /// Creates the table of a device-specific store.
+    ///
+    /// `name` must be unique on the device; the interrupts appear as `IMS-<name>-<device>` in
+    /// `/proc/interrupts`. The table has no vectors yet.
+    ///
+    /// This may sleep.
+    ///
+    /// # Errors
+    ///
+    /// - `EINVAL` if the table would have no slots
+    /// - `EEXIST` if the device has a table of this name
+    /// - `ENODEV` if the device has no MSI domain
+    /// - `EOPNOTSUPP` if the domain can not serve this kind of table, or is not known to remap
+    ///   interrupts; see [`Options::unremapped`]
+    /// - `ENOSPC` if the parent has no room for another store of the device
+    /// - `ENOMEM` if there is no memory
+    /// - an error of the initializer of the store
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use kernel::msi::{fake::{FakeDevice, Recorder}, Table};
+    ///
+    /// let dev = FakeDevice::new(c"msi_new", 8)?;
+    ///
+    /// let table = Table::new(dev.as_ref(), c"ims", 16, Recorder::default())?;
+    /// let res = Table::new(dev.as_ref(), c"ims", 16, Recorder::default());
+    /// assert_eq!(res.err(), Some(EEXIST));
+    ///
+    /// drop(table);
+    /// assert!(Table::new(dev.as_ref(), c"ims", 16, Recorder::default()).is_ok());
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn new<E>(
+        dev: &'a Device<Bound>,
+        name: &CStr,
+        options: impl Into<Options>,
+        store: impl PinInit<S, E>,
+    ) -> Result<Self>
+    where
+        S: 'static,
+        Error: From<E>,
+    {
+        // SAFETY: `S` borrows from nothing, so if the handles are leaked then the store, which they
+        // own, stays valid forever.
+        unsafe { Self::new_with_lt(dev, name, options, store) }
+    }
+
+    /// Creates the table of a device-specific store which borrows from the driver.
+    ///
+    /// Like [`Table::new`], for a store that is not `'static`.
+    ///
+    /// # Safety
+    ///
+    /// The caller must not `mem::forget()` the returned [`Table`], a [`Vector`](super::Vector)
+    /// allocated from it or an [`Interrupt`](super::Interrupt) made of one, nor prevent their
+    /// [`Drop`] implementations from running in any other way before what `S` borrows ends: the
+    /// methods of the store may be called until the last of them is dropped, or the device unbound.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use kernel::{
+    ///     msi::{
+    ///         fake::FakeDevice,
+    ///         Message,
+    ///         Store,
+    ///         Table,
+    ///         VectorRef, //
+    ///     },
+    ///     prelude::*,
+    ///     sync::atomic::{
+    ///         Atomic,
+    ///         Relaxed, //
+    ///     },
+    /// };
+    ///
+    /// struct Cleared<'a>(&'a Atomic<u32>);
+    ///
+    /// #[vtable]
+    /// impl Store for Cleared<'_> {
+    ///     type Cookie = ();
+    ///
+    ///     fn write_msg(&self, _vector: &VectorRef<Self>, _msg: Message) {}
+    ///
+    ///     fn clear_msg(&self, _vector: &VectorRef<Self>) {
+    ///         self.0.add(1, Relaxed);
+    ///     }
+    /// }
+    ///
+    /// let count = Atomic::new(0u32);
+    /// let dev = FakeDevice::new(c"msi_borrow", 8)?;
+    ///
+    /// // SAFETY: Neither the table nor its vector is leaked.
+    /// let table = unsafe { Table::new_with_lt(dev.as_ref(), c"ims", 1, Cleared(&count)) }?;
+    /// drop(table.alloc(0)?);
+    /// assert!(count.load(Relaxed) > 0);
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub unsafe fn new_with_lt<E>(
+        dev: &'a Device<Bound>,
+        name: &CStr,
+        options: impl Into<Options>,
+        store: impl PinInit<S, E>,
+    ) -> Result<Self>
+    where
+        S: 'a,
+        Error: From<E>,
+    {
+        let options = options.into();
+        let size = match options.size {
+            // To the C side this is a store without an index.
+            Some(0) => return Err(EINVAL),
+            Some(size) => size,
+            None => 0,
+        };
+
+        let create = |store: *mut S| {
+            let info = bindings::msi_table_info {
+                name: name.as_char_ptr(),
+                ops: VTable::<S>::OPS,
+                size,
+                data: store.cast(),
+                flags: if options.unremapped {
+                    bindings::MSI_TABLE_UNREMAPPED
+                } else {
+                    0
+                },
+                ..pin_init::zeroed()
+            };
+
+            // SAFETY:
+            // - `dev` is valid and bound.
+            // - `info` and its name are valid, and are not used after the call.
+            // - The operations are those for a table whose data is an `S`. The handles own it, and
+            //   the caller sees to it that it is valid until they are dropped or the device
+            //   unbound.
+            unsafe { bindings::msi_allocate_table(dev.as_raw(), &info) }
+        };
+
+        // SAFETY: This creates a table on a device which is bound for `'a`, and makes what it gets
+        // the data of the table.
+        unsafe { Self::create(store, create) }
+    }
+}
+
+/// The operations which the C side calls, for a store `S`.
+struct VTable<S: Store>(PhantomData<S>);
+
+impl<S: Store> VTable<S> {
+    const OPS: &'static bindings::msi_table_ops = {
+        assert!(
+            S::HAS_MASK == S::HAS_UNMASK,
+            "a message store has both `mask` and `unmask`, or neither"
+        );
+        assert!(
+            S::HAS_MASK || S::HAS_CLEAR_MSG,
+            "a message store without `mask` needs `clear_msg`"
+        );
+
+        &bindings::msi_table_ops {
+            write_msg: Some(Self::write_msg),
+            clear_msg: if S::HAS_CLEAR_MSG {
+                Some(Self::clear_msg)
+            } else {
+                None
+            },
+            mask: if S::HAS_MASK { Some(Self::mask) } else { None },
+            unmask: if S::HAS_UNMASK {
+                Some(Self::unmask)
+            } else {
+                None
+            },
+            init_vector: if S::HAS_INIT_VECTOR {
+                Some(Self::init_vector)
+            } else {
+                None
+            },
+            exit_vector: if S::HAS_EXIT_VECTOR {
+                Some(Self::exit_vector)
+            } else {
+                None
+            },
+        }
+    };
+
+    /// Returns the store and the vector which an operation is called for.
+    ///
+    /// # Safety
+    ///
+    /// - `vector` must be what the C side passed to an operation of `Self::OPS`.
+    /// - `'b` must not exceed that call.
+    #[inline]
+    unsafe fn borrow<'b>(vector: *mut bindings::msi_vector) -> (&'b S, &'b VectorRef<S>) {
+        // SAFETY: Operations are called with a valid vector, whose table is valid.
+        let store = unsafe { bindings::msi_table_data(bindings::msi_vector_table(vector)) };
+
+        // SAFETY:
+        // - `Table::new_with_lt` made the store the data of the table, and its caller sees to it
+        //   that it is valid while operations are called.
+        // - The vector is valid during the call, and its table is that of an `S`.
+        unsafe { (&*store.cast(), VectorRef::from_raw(vector)) }
+    }
+
+    /// # Safety
+    ///
+    /// Must only be called through `Self::OPS`, by the C side.
+    unsafe extern "C" fn write_msg(
+        vector: *mut bindings::msi_vector,
+        msg: *const bindings::msi_message,
+    ) {
+        // SAFETY: By the safety requirements of this function.
+        let (store, vector) = unsafe { Self::borrow(vector) };
+        // SAFETY: The C side passes a valid message.
+        let msg = unsafe { *msg };
+
+        store.write_msg(vector, msg.into());
+    }
+
+    /// # Safety
+    ///
+    /// Must only be called through `Self::OPS`, by the C side.
+    unsafe extern "C" fn clear_msg(vector: *mut bindings::msi_vector) {
+        // SAFETY: By the safety requirements of this function.
+        let (store, vector) = unsafe { Self::borrow(vector) };
+
+        store.clear_msg(vector);
+    }
+
+    /// # Safety
+    ///
+    /// Must only be called through `Self::OPS`, by the C side.
+    unsafe extern "C" fn mask(vector: *mut bindings::msi_vector) {
+        // SAFETY: By the safety requirements of this function.
+        let (store, vector) = unsafe { Self::borrow(vector) };
+
+        store.mask(vector);
+    }
+
+    /// # Safety
+    ///
+    /// Must only be called through `Self::OPS`, by the C side.
+    unsafe extern "C" fn unmask(vector: *mut bindings::msi_vector) {
+        // SAFETY: By the safety requirements of this function.
+        let (store, vector) = unsafe { Self::borrow(vector) };
+
+        store.unmask(vector);
+    }
+
+    /// # Safety
+    ///
+    /// Must only be called through `Self::OPS`, by the C side.
+    unsafe extern "C" fn init_vector(vector: *mut bindings::msi_vector) -> c_int {
+        // SAFETY: By the safety requirements of this function.
+        let (store, vector) = unsafe { Self::borrow(vector) };
+
+        from_result(|| {
+            store.init_vector(vector)?;
+            Ok(0)
+        })
+    }
+
+    /// # Safety
+    ///
+    /// Must only be called through `Self::OPS`, by the C side.
+    unsafe extern "C" fn exit_vector(vector: *mut bindings::msi_vector) {
+        // SAFETY: By the safety requirements of this function.
+        let (store, vector) = unsafe { Self::borrow(vector) };
+
+        store.exit_vector(vector);
+    }
+}

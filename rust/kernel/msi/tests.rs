@@ -1,0 +1,467 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! KUnit tests of the abstractions for MSI tables.
+
+use crate::macros;
+
+#[macros::kunit_tests(rust_kernel_msi)]
+mod suite {
+    use crate::{
+        faux,
+        irq::{
+            self,
+            Flags,
+            IrqReturn, //
+        },
+        msi::{
+            fake::{
+                FakeDevice,
+                Parent, //
+            },
+            Handler,
+            Interrupt,
+            Message,
+            Options,
+            Request,
+            Store,
+            Table,
+            Vector,
+            VectorRef, //
+        },
+        prelude::*,
+        sync::{
+            atomic::{
+                Atomic,
+                Relaxed, //
+            },
+            Arc, //
+        },
+    };
+    use core::mem;
+
+    const FLAGS: Flags = Flags::TRIGGER_NONE;
+
+    /// Counts what happens to a [`Strict`] store, its cookies and its handlers. Outlives them all.
+    struct Counts {
+        stores_dropped: Atomic<u32>,
+        cookies_dropped: Atomic<u32>,
+        handlers_dropped: Atomic<u32>,
+        handled: Atomic<u32>,
+        inits: Atomic<u32>,
+        exits: Atomic<u32>,
+        calls: Atomic<u32>,
+        /// Calls in an order which the documentation of [`Store`] rules out.
+        bad: Atomic<u32>,
+        init_fails: Atomic<bool>,
+    }
+
+    impl Counts {
+        fn new() -> Result<Arc<Self>> {
+            Ok(Arc::new(
+                Self {
+                    stores_dropped: Atomic::new(0),
+                    cookies_dropped: Atomic::new(0),
+                    handlers_dropped: Atomic::new(0),
+                    handled: Atomic::new(0),
+                    inits: Atomic::new(0),
+                    exits: Atomic::new(0),
+                    calls: Atomic::new(0),
+                    bad: Atomic::new(0),
+                    init_fails: Atomic::new(false),
+                },
+                GFP_KERNEL,
+            )?)
+        }
+
+        fn check(&self, good: bool) {
+            if !good {
+                self.bad.add(1, Relaxed);
+            }
+        }
+    }
+
+    /// What a vector of a [`Strict`] store carries: the state of its slot.
+    struct Slot {
+        counts: Arc<Counts>,
+        inited: Atomic<bool>,
+        masked: Atomic<bool>,
+        valid: Atomic<bool>,
+        masks: Atomic<u32>,
+    }
+
+    impl Slot {
+        fn new(counts: &Arc<Counts>) -> Result<KBox<Self>> {
+            Ok(KBox::new(
+                Self {
+                    counts: counts.clone(),
+                    inited: Atomic::new(false),
+                    masked: Atomic::new(true),
+                    valid: Atomic::new(false),
+                    masks: Atomic::new(0),
+                },
+                GFP_KERNEL,
+            )?)
+        }
+    }
+
+    impl Drop for Slot {
+        fn drop(&mut self) {
+            self.counts.check(!self.inited.load(Relaxed));
+            self.counts.cookies_dropped.add(1, Relaxed);
+        }
+    }
+
+    /// A store which checks the order of the calls.
+    struct Strict(Arc<Counts>);
+
+    impl Strict {
+        fn called(&self, slot: &Slot) {
+            self.0.calls.add(1, Relaxed);
+            self.0.check(slot.inited.load(Relaxed));
+        }
+    }
+
+    impl Drop for Strict {
+        fn drop(&mut self) {
+            self.0
+                .check(self.0.inits.load(Relaxed) == self.0.exits.load(Relaxed));
+            self.0.stores_dropped.add(1, Relaxed);
+        }
+    }
+
+    #[vtable]
+    impl Store for Strict {
+        type Cookie = KBox<Slot>;
+
+        fn write_msg(&self, vector: &VectorRef<Self>, msg: Message) {
+            self.called(vector.cookie());
+            self.0.check(msg.is_valid());
+            vector.cookie().valid.store(true, Relaxed);
+        }
+
+        fn clear_msg(&self, vector: &VectorRef<Self>) {
+            self.called(vector.cookie());
+            self.0.check(vector.cookie().masked.load(Relaxed));
+            vector.cookie().valid.store(false, Relaxed);
+        }
+
+        fn mask(&self, vector: &VectorRef<Self>) {
+            self.called(vector.cookie());
+            vector.cookie().masked.store(true, Relaxed);
+            vector.cookie().masks.add(1, Relaxed);
+        }
+
+        fn unmask(&self, vector: &VectorRef<Self>) {
+            self.called(vector.cookie());
+            self.0.check(vector.cookie().valid.load(Relaxed));
+            vector.cookie().masked.store(false, Relaxed);
+        }
+
+        fn init_vector(&self, vector: &VectorRef<Self>) -> Result {
+            if self.0.init_fails.load(Relaxed) {
+                return Err(EIO);
+            }
+
+            self.0.inits.add(1, Relaxed);
+            self.0.check(!vector.cookie().inited.load(Relaxed));
+            vector.cookie().inited.store(true, Relaxed);
+            Ok(())
+        }
+
+        fn exit_vector(&self, vector: &VectorRef<Self>) {
+            let slot = vector.cookie();
+
+            self.0.exits.add(1, Relaxed);
+            self.called(slot);
+            self.0.check(slot.masked.load(Relaxed));
+            self.0.check(!slot.valid.load(Relaxed));
+            slot.inited.store(false, Relaxed);
+        }
+    }
+
+    struct Counter(Arc<Counts>);
+
+    impl Drop for Counter {
+        fn drop(&mut self) {
+            self.0.handlers_dropped.add(1, Relaxed);
+        }
+    }
+
+    impl irq::Handler for Counter {
+        fn handle(&self) -> IrqReturn {
+            self.0.handled.add(1, Relaxed);
+            IrqReturn::Handled
+        }
+    }
+
+    /// A handler which finds everything by its arguments.
+    struct Stateless;
+
+    impl Handler<Strict> for Stateless {
+        fn handle(&self, vector: &VectorRef<Strict>, store: &Strict) -> IrqReturn {
+            store.0.check(vector.label() == 5);
+            vector.cookie().counts.handled.add(1, Relaxed);
+            IrqReturn::Handled
+        }
+    }
+
+    fn table<'a>(dev: &'a FakeDevice, counts: &Arc<Counts>) -> Result<Table<'a, Strict>> {
+        Table::new(dev.as_ref(), c"strict", 16, Strict(counts.clone()))
+    }
+
+    fn vector<'a>(
+        table: &Table<'a, Strict>,
+        request: Request,
+        counts: &Arc<Counts>,
+    ) -> Result<Vector<'a, Strict>> {
+        table.alloc(request.cookie(Slot::new(counts)?))
+    }
+
+    type Counting<'a> = Pin<KBox<Interrupt<'a, Counter, Strict>>>;
+
+    fn interrupt<'a>(vector: Vector<'a, Strict>, counts: &Arc<Counts>) -> Result<Counting<'a>> {
+        let irq = vector.request_irq(FLAGS, c"kunit", Counter(counts.clone()));
+
+        KBox::pin_init(irq, GFP_KERNEL)
+    }
+
+    #[test]
+    fn handles_can_be_sent_and_shared() {
+        fn check<T: Send + Sync>() {}
+
+        check::<Table<'_, Strict>>();
+        check::<Vector<'_, Strict>>();
+        check::<Interrupt<'_, Counter, Strict>>();
+        check::<Table<'_>>();
+        check::<Vector<'_>>();
+    }
+
+    #[test]
+    fn errors_of_tables() -> Result {
+        let counts = Counts::new()?;
+        let dev = FakeDevice::new(c"kunit_msi_tables", 8)?;
+        let dev = dev.as_ref();
+        let new = |name, options: Options| Table::new(dev, name, options, Strict(counts.clone()));
+
+        let first = new(c"one", 1.into())?;
+        assert_eq!(new(c"one", 1.into()).err(), Some(EEXIST));
+        assert_eq!(new(c"two", 0.into()).err(), Some(EINVAL));
+        assert!(new(c"two", 1.into()).is_ok());
+        drop(first);
+        assert!(new(c"one", Options::unindexed()).is_ok());
+        assert_eq!(counts.stores_dropped.load(Relaxed), 5);
+
+        let res = Table::<Strict>::new(dev, c"one", 1, Err::<Strict, Error>(EIO));
+        assert_eq!(res.err(), Some(EIO));
+
+        let faux = faux::Registration::new(c"kunit_msi_none", None)?;
+        let none: &faux::Device<crate::device::Bound> = faux.as_ref();
+        let res = Table::new(none.as_ref(), c"one", 1, Strict(counts.clone()));
+        assert_eq!(res.err(), Some(ENODEV));
+
+        let dev = FakeDevice::with_parent(c"kunit_msi_plain", Parent::without_ims(8)?)?;
+        assert_eq!(table(&dev, &counts).err(), Some(EOPNOTSUPP));
+        assert_eq!(counts.stores_dropped.load(Relaxed), 7);
+        assert_eq!(counts.bad.load(Relaxed), 0);
+        Ok(())
+    }
+
+    #[test]
+    fn errors_of_vectors() -> Result {
+        let counts = Counts::new()?;
+        let dev = FakeDevice::new(c"kunit_msi_vectors", 3)?;
+        let table = table(&dev, &counts)?;
+        let alloc = |request| vector(&table, request, &counts);
+
+        let three = alloc(Request::at(3))?;
+        assert_eq!(alloc(Request::at(3)).err(), Some(EBUSY));
+        assert_eq!(alloc(Request::at(16)).err(), Some(ERANGE));
+        assert_eq!(alloc(Request::at(u32::MAX)).err(), Some(ERANGE));
+        assert_eq!(alloc(Request::range(8..=16)).err(), Some(ERANGE));
+        assert_eq!(alloc(Request::range(8..8)).err(), Some(ERANGE));
+        assert_eq!(alloc(Request::range(..0)).err(), Some(ERANGE));
+        assert_eq!(alloc(Request::range(16..)).err(), Some(ERANGE));
+        assert_eq!(counts.cookies_dropped.load(Relaxed), 7);
+
+        let four = alloc(Request::range(3..5))?;
+        assert_eq!((three.label(), four.label()), (3, 4));
+        assert_eq!(alloc(Request::range(3..=4)).err(), Some(ENOSPC));
+
+        // The parent is full.
+        let zero = alloc(Request::any())?;
+        assert_eq!(zero.label(), 0);
+        assert_eq!(alloc(Request::any()).err(), Some(ENOSPC));
+        assert_eq!(dev.parent().live(), 3);
+
+        // A label which is free again.
+        drop(four);
+        assert_eq!(dev.parent().live(), 2);
+        assert_eq!(alloc(Request::at(4))?.label(), 4);
+        drop((three, zero));
+
+        assert_eq!(dev.parent().live(), 0);
+        assert_eq!(counts.cookies_dropped.load(Relaxed), 13);
+        assert_eq!(counts.bad.load(Relaxed), 0);
+        Ok(())
+    }
+
+    #[test]
+    fn failures_change_nothing() -> Result {
+        let counts = Counts::new()?;
+        let dev = FakeDevice::new(c"kunit_msi_fail", 8)?;
+        let table = table(&dev, &counts)?;
+
+        dev.parent().fail_nth(1);
+        assert!(vector(&table, Request::at(5), &counts).is_err());
+        assert_eq!(counts.cookies_dropped.load(Relaxed), 1);
+        assert_eq!(counts.exits.load(Relaxed), 1);
+
+        counts.init_fails.store(true, Relaxed);
+        let res = vector(&table, Request::at(5), &counts);
+        assert_eq!(res.err(), Some(EIO));
+        counts.init_fails.store(false, Relaxed);
+        assert_eq!(counts.cookies_dropped.load(Relaxed), 2);
+        assert_eq!(counts.exits.load(Relaxed), 1);
+
+        // The initializer of the handler fails, or is never used.
+        let five = vector(&table, Request::at(5), &counts)?;
+        let irq = five.request_irq::<Counter, Error>(FLAGS, c"kunit", Err(EIO));
+        assert_eq!(KBox::pin_init(irq, GFP_KERNEL).err(), Some(EIO));
+        assert_eq!(dev.parent().live(), 0);
+
+        let five = vector(&table, Request::at(5), &counts)?;
+        drop(five.request_irq(FLAGS, c"kunit", Counter(counts.clone())));
+        assert_eq!(dev.parent().live(), 0);
+
+        assert_eq!(vector(&table, Request::at(5), &counts)?.label(), 5);
+        assert_eq!(counts.cookies_dropped.load(Relaxed), 5);
+        assert_eq!(counts.bad.load(Relaxed), 0);
+        Ok(())
+    }
+
+    #[test]
+    fn handler_runs_once_per_message() -> Result {
+        let counts = Counts::new()?;
+        let dev = FakeDevice::new(c"kunit_msi_inject", 8)?;
+        let table = table(&dev, &counts)?;
+
+        let five = vector(&table, Request::at(5), &counts)?;
+        assert_eq!(five.message().err(), Some(EAGAIN));
+        assert!(!five.cookie().valid.load(Relaxed));
+        assert_eq!(five.cookie().masks.load(Relaxed), 1);
+
+        let irq = interrupt(five, &counts)?;
+        let msg = irq.vector().message()?;
+        assert!(irq.vector().cookie().valid.load(Relaxed));
+        assert!(!irq.vector().cookie().masked.load(Relaxed));
+
+        for n in 1..=3 {
+            dev.parent().inject(msg)?;
+            irq.synchronize();
+            assert_eq!(irq.handler().0.handled.load(Relaxed), n);
+        }
+
+        drop(irq);
+        assert!(dev.parent().inject(msg).is_err());
+        assert_eq!(counts.handled.load(Relaxed), 3);
+        assert_eq!(counts.handlers_dropped.load(Relaxed), 1);
+
+        let five = vector(&table, Request::at(5), &counts)?;
+        let irq = KBox::pin_init(five.request_irq(FLAGS, c"kunit", Stateless), GFP_KERNEL)?;
+        dev.parent().inject(irq.vector().message()?)?;
+        irq.synchronize();
+        assert_eq!(counts.handled.load(Relaxed), 4);
+
+        drop(irq);
+        assert_eq!(counts.bad.load(Relaxed), 0);
+        Ok(())
+    }
+
+    #[test]
+    fn dropped_in_any_order() -> Result {
+        let orders = [
+            [0, 1, 2],
+            [0, 2, 1],
+            [1, 0, 2],
+            [1, 2, 0],
+            [2, 0, 1],
+            [2, 1, 0],
+        ];
+
+        for order in orders {
+            let counts = Counts::new()?;
+            let dev = FakeDevice::new(c"kunit_msi_drop", 8)?;
+
+            let mut table = Some(table(&dev, &counts)?);
+            let mut four = None;
+            let mut five = None;
+            if let Some(table) = &table {
+                four = Some(vector(table, Request::at(4), &counts)?);
+                five = Some(interrupt(vector(table, Request::at(5), &counts)?, &counts)?);
+            }
+            assert_eq!(dev.parent().live(), 2);
+
+            for handle in order {
+                assert_eq!(counts.stores_dropped.load(Relaxed), 0);
+                match handle {
+                    0 => drop(table.take()),
+                    1 => drop(four.take()),
+                    _ => drop(five.take()),
+                }
+            }
+
+            assert_eq!(dev.parent().live(), 0);
+            assert_eq!(counts.stores_dropped.load(Relaxed), 1);
+            assert_eq!(counts.cookies_dropped.load(Relaxed), 2);
+            assert_eq!(counts.handlers_dropped.load(Relaxed), 1);
+            assert_eq!(counts.exits.load(Relaxed), 2);
+            assert_eq!(counts.bad.load(Relaxed), 0);
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn whatever_is_forgotten() -> Result {
+        // One bit for each handle: table, vector, interrupt.
+        for forgotten in 1..8 {
+            let counts = Counts::new()?;
+            let dev = FakeDevice::new(c"kunit_msi_forget", 8)?;
+            let parent = dev.parent().clone();
+
+            let table = table(&dev, &counts)?;
+            let four = vector(&table, Request::at(4), &counts)?;
+            let five = interrupt(vector(&table, Request::at(5), &counts)?, &counts)?;
+            let msg = five.vector().message()?;
+
+            if forgotten & 1 != 0 {
+                mem::forget(table);
+            } else {
+                drop(table);
+            }
+            if forgotten & 2 != 0 {
+                mem::forget(four);
+            } else {
+                drop(four);
+            }
+            if forgotten & 4 != 0 {
+                mem::forget(five);
+                // Leaked, but alive.
+                parent.inject(msg)?;
+                assert_eq!(counts.handled.load(Relaxed), 1);
+            } else {
+                drop(five);
+            }
+
+            drop(dev);
+            let calls = counts.calls.load(Relaxed);
+
+            assert!(parent.inject(msg).is_err());
+            assert_eq!(parent.live(), 0);
+            assert_eq!(counts.exits.load(Relaxed), 2);
+            assert_eq!(counts.calls.load(Relaxed), calls);
+            assert_eq!(counts.stores_dropped.load(Relaxed), 0);
+            assert_eq!(counts.bad.load(Relaxed), 0);
+        }
+        Ok(())
+    }
+}
