@@ -131,8 +131,6 @@ impl Drop for Parent {
 ///
 /// # Examples
 ///
-/// Whatever is leaked, nothing is left when the device is unbound:
-///
 /// ```
 /// use kernel::msi::{fake::{FakeDevice, Recorder}, Table};
 ///
@@ -140,10 +138,10 @@ impl Drop for Parent {
 /// let parent = dev.parent().clone();
 ///
 /// let table = Table::new(dev.as_ref(), c"ims", 16, Recorder::default())?;
-/// core::mem::forget(table.alloc(3)?);
-/// core::mem::forget(table);
+/// let three = table.alloc(3)?;
 /// assert_eq!(parent.live(), 1);
 ///
+/// drop((table, three));
 /// drop(dev);
 /// assert_eq!(parent.live(), 0);
 /// # Ok::<(), Error>(())
