@@ -534,6 +534,7 @@ static struct kunit_suite msi_table_pci_suite = {
 	.exit		= igb_test_exit,
 	.test_cases	= msi_table_pci_cases,
 };
+
 kunit_test_suite(msi_table_pci_suite);
 
 MODULE_DESCRIPTION("KUnit tests for the MSI tables of PCI functions");
