@@ -18,9 +18,11 @@ struct msi_fake_parent;
  * MSI_FAKE_NO_IMS:		Does not opt in to device-specific stores
  * MSI_FAKE_MASK_PARENT:	Insists on masking by itself, like the interrupt
  *				controllers with MSI_FLAG_PCI_MSI_MASK_PARENT
+ * MSI_FAKE_PCI_ONLY:		Serves no devices but those of PCI
  */
 #define MSI_FAKE_NO_IMS		BIT(0)
 #define MSI_FAKE_MASK_PARENT	BIT(1)
+#define MSI_FAKE_PCI_ONLY	BIT(2)
 
 struct msi_fake_parent *msi_fake_parent_create(unsigned int nr_vectors, unsigned int flags);
 void msi_fake_parent_destroy(struct msi_fake_parent *parent);

@@ -50,7 +50,7 @@ static int msi_table_devres_match(struct device *dev, void *res, void *data)
  *
  * Context: May sleep.
  *
- * Return: 0, %-EEXIST when the device has a table of this name, or %-ENOMEM
+ * Return: 0, %-EEXIST when the device has a table of this kind and name, or %-ENOMEM
  */
 int msi_table_register(struct msi_table *table)
 {
@@ -63,7 +63,8 @@ int msi_table_register(struct msi_table *table)
 
 	guard(mutex)(&msi_tables_mutex);
 	list_for_each_entry(other, &msi_tables, node) {
-		if (other->dev == dev && !strcmp(other->name, table->name))
+		if (other->dev == dev && other->backend == table->backend &&
+		    !strcmp(other->name, table->name))
 			return -EEXIST;
 	}
 
@@ -118,7 +119,9 @@ void msi_table_unregister(struct msi_table *table)
  * Frees the vectors which are left like msi_table_free_vector() does. The
  * caller makes sure that nothing uses the table or a vector of it any more.
  *
- * A table which the driver did not free is freed when its device is unbound.
+ * A table which the driver did not free is freed when its device is unbound, in
+ * the order of the device's resources: one which is older than the table, e.g.
+ * a devm action, finds it gone and must not free it.
  *
  * Context: May sleep.
  */
@@ -203,14 +206,19 @@ static void msi_dead_write_msg(struct irq_data *data, struct msi_msg *msg) { }
 
 static void msi_dead_ack(struct irq_data *data)
 {
-	if (data->parent_data->chip->irq_ack)
+	if (data->parent_data && data->parent_data->chip->irq_ack)
 		irq_chip_ack_parent(data);
 }
 
 static void msi_dead_eoi(struct irq_data *data)
 {
-	if (data->parent_data->chip->irq_eoi)
+	if (data->parent_data && data->parent_data->chip->irq_eoi)
 		irq_chip_eoi_parent(data);
+}
+
+static int msi_dead_set_affinity(struct irq_data *data, const struct cpumask *mask, bool force)
+{
+	return data->parent_data ? irq_chip_set_affinity_parent(data, mask, force) : -EINVAL;
 }
 
 static struct irq_chip msi_dead_chip = {
@@ -219,7 +227,7 @@ static struct irq_chip msi_dead_chip = {
 	.irq_unmask		= msi_dead_noop,
 	.irq_ack		= msi_dead_ack,
 	.irq_eoi		= msi_dead_eoi,
-	.irq_set_affinity	= irq_chip_set_affinity_parent,
+	.irq_set_affinity	= msi_dead_set_affinity,
 	.irq_write_msi_msg	= msi_dead_write_msg,
 	.flags			= IRQCHIP_SKIP_SET_WAKE | IRQCHIP_ONESHOT_SAFE,
 };
@@ -240,7 +248,7 @@ static void msi_vector_abandon(struct msi_vector *vector)
 		else
 			data->chip->irq_mask(data);
 		/* The message of multiple MSI belongs to the other vectors too. */
-		if (vector->desc->nvec_used == 1)
+		if (vector->desc->nvec_used == 1 && data->chip->irq_write_msi_msg)
 			data->chip->irq_write_msi_msg(data, &msg);
 		data->chip = &msi_dead_chip;
 	}

@@ -160,6 +160,12 @@ static int msi_store_alloc_irq(struct msi_store *store, struct msi_vector *vecto
 
 	/* There is no message to update before the interrupt is activated. */
 	irqd_set_affinity_on_activate(irq_get_irq_data(virq));
+	/*
+	 * What can not be masked has to be moved step by step. x86 takes this
+	 * bit for a sign of that, and does not set it for a managed affinity.
+	 */
+	if (!store->ops->mask)
+		irqd_set_can_reserve(irq_get_irq_data(virq));
 
 	scoped_irqdesc_get_and_lock(virq, 0) {
 		if (store->ops->mask)
@@ -257,11 +263,19 @@ static bool msi_parent_routes_ims(struct device *dev, const struct irq_domain *p
 	return false;
 }
 
+/* The parents of PCI devices look at the PCI device behind a message. */
+static bool msi_parent_serves_bus(struct device *dev, const struct irq_domain *parent)
+{
+	return dev_is_pci(dev) ||
+	       parent->msi_parent_ops->bus_select_mask & BIT(DOMAIN_BUS_PLATFORM_MSI);
+}
+
 static int msi_store_create_domain(struct msi_store *store, struct irq_domain *parent)
 {
 	const struct msi_parent_ops *pops = parent->msi_parent_ops;
 	u32 hwsize = min(store->table.size, MSI_MAX_INDEX + 1);
 	struct device *dev = store->table.dev;
+	int ret;
 
 	store->chip = (struct irq_chip) {
 		.irq_startup		= msi_store_startup,
@@ -307,9 +321,10 @@ static int msi_store_create_domain(struct msi_store *store, struct irq_domain *p
 	if (!store->domain)
 		return -ENOMEM;
 
-	if (store->dom_ops.msi_prepare(store->domain, dev, hwsize, &store->alloc_info)) {
+	ret = store->dom_ops.msi_prepare(store->domain, dev, max(hwsize, 1U), &store->alloc_info);
+	if (ret) {
 		irq_domain_remove(store->domain);
-		return -ENOSPC;
+		return ret == -EINVAL ? -EOPNOTSUPP : ret;
 	}
 
 	store->fwnode = no_free_ptr(fwnode);
@@ -324,6 +339,10 @@ static int msi_store_create_domain(struct msi_store *store, struct irq_domain *p
  *
  * The table starts without vectors. It is freed by msi_table_free(), or when
  * @dev is unbound from its driver.
+ *
+ * A GICv3 ITS makes room for the messages of a device when the first of its MSI
+ * domains is created, by the size of that, and all others share it. When it is
+ * used up, allocation fails with %-ENOSPC.
  *
  * Context: May sleep.
  *
@@ -351,7 +370,8 @@ struct msi_table *msi_allocate_table(struct device *dev, const struct msi_table_
 	parent = info->parent ? : dev_get_msi_domain(dev);
 	if (!parent)
 		return ERR_PTR(-ENODEV);
-	if (!irq_domain_is_msi_parent(parent) || !msi_parent_routes_ims(dev, parent, info))
+	if (!irq_domain_is_msi_parent(parent) || !msi_parent_serves_bus(dev, parent) ||
+	    !msi_parent_routes_ims(dev, parent, info))
 		return ERR_PTR(-EOPNOTSUPP);
 
 	name_size = strlen(info->name) + 1;

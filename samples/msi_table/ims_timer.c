@@ -165,7 +165,8 @@ static void ims_timer_stop(void *data)
 	if (readq_poll_timeout(timer->regs + EDU_DMA_CMD, cmd, !(cmd & EDU_DMA_CMD_RUN),
 			       USEC_PER_MSEC, 10 * EDU_DMA_MS * USEC_PER_MSEC))
 		dev_err(&timer->pdev->dev, "DMA does not end\n");
-	cancel_delayed_work_sync(&timer->report);
+	/* The last interrupt may come as late as this. */
+	disable_delayed_work_sync(&timer->report);
 }
 
 static int ims_timer_setup_device(struct ims_timer *timer)

@@ -49,6 +49,8 @@ static void pci_msi_table_disable(struct pci_msi_table *ptable)
 	if (ptable->table.abandoned)
 		msi_abandon_device_irqs(&pdev->dev, MSI_DEFAULT_DOMAIN);
 	pci_free_msi_irqs(pdev);
+	if (ptable->table.abandoned)
+		msi_abandon_device_domain(&pdev->dev, MSI_DEFAULT_DOMAIN);
 	ptable->enabled = 0;
 }
 
@@ -131,15 +133,17 @@ static int pci_msix_table_alloc(struct msi_vector *vector, const struct msi_vect
 {
 	struct pci_msi_table *ptable = to_pci_msi_table(vector->table);
 	struct pci_dev *pdev = to_pci_dev(vector->table->dev);
+	bool was_enabled;
 	int ret;
 
 	guard(mutex)(&ptable->mutex);
+	was_enabled = ptable->enabled;
 	if (pci_msix_can_alloc_dyn(pdev))
 		ret = pci_msix_table_alloc_dyn(ptable, vector, req->affinity);
 	else
 		ret = pci_msix_table_alloc_static(ptable, vector, req->affinity);
 	if (ret) {
-		if (!ptable->live)
+		if (!was_enabled)
 			pci_msi_table_disable(ptable);
 		return ret;
 	}
@@ -273,7 +277,8 @@ static int pci_msi_table_init(struct msi_table *table, struct pci_dev *pdev, uns
  *
  * It is freed by msi_table_free(), or when @pdev is unbound from its driver.
  *
- * Context: May sleep. Allocating the first vector needs the function in D0.
+ * Context: May sleep. Switching MSI-X or MSI on needs the function in D0;
+ * otherwise the allocation fails with %-EINVAL.
  *
  * Return: The table, or an ERR_PTR():
  *

@@ -330,6 +330,43 @@ static void msi_table_pci_first_fails(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, igb_command(igb), igb->command);
 	igb_take(test, table, 0, 0, 0);
 	igb_raise(test, 0);
+
+	/* A later one leaves it on, though no vector is left. */
+	igb_give(table, igb, 0);
+	KUNIT_EXPECT_TRUE(test, igb_msix_on(igb));
+	KUNIT_EXPECT_TRUE(test, IS_ERR(msi_table_alloc(table, &req)));
+	KUNIT_EXPECT_TRUE(test, igb_msix_on(igb));
+	igb_take(test, table, 0, 0, 0);
+	igb_raise(test, 0);
+	msi_table_free(table);
+	igb->vectors[0].vector = NULL;
+}
+
+/* The first vector gets the affinity which was asked for. */
+static void msi_table_pci_affinity(struct kunit *test)
+{
+	struct irq_affinity_desc last = { };
+	struct msi_vector_request req = { .lowest = 4, .highest = 4, .affinity = &last };
+	struct igb_test *igb = test->priv;
+	struct igb_vector *v = &igb->vectors[4];
+	struct msi_table *table;
+
+	cpumask_set_cpu(cpumask_last(cpu_online_mask), &last.mask);
+	table = igb_create(test, MSI_TABLE_MSIX);
+	v->vector = msi_table_alloc(table, &req);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, v->vector);
+	KUNIT_ASSERT_EQ(test, 0, msi_vector_request_irq(v->vector, igb_handler, NULL, 0, "igb-test",
+							v));
+	KUNIT_EXPECT_TRUE(test, cpumask_equal(irq_get_affinity_mask(msi_vector_irq(v->vector)),
+					      &last.mask));
+	igb_raise(test, 4);
+	msi_table_free(table);
+
+	table = igb_create(test, MSI_TABLE_MSI);
+	req.lowest = 0;
+	req.highest = 0;
+	KUNIT_EXPECT_PTR_EQ(test, msi_table_alloc(table, &req), ERR_PTR(-EOPNOTSUPP));
+	KUNIT_EXPECT_FALSE(test, igb_msi_on(igb));
 	msi_table_free(table);
 }
 
@@ -500,8 +537,17 @@ static void msi_table_pci_foreign_handler(struct kunit *test)
 	KUNIT_EXPECT_PTR_EQ(test, msi_table_alloc_vector(table, 4), ERR_PTR(-EBUSY));
 	igb_raise(test, 4);
 	igb_raise(test, 1);
-	device_release_driver(&igb->pdev->dev);
+	msi_table_free(table);
+	igb->vectors[1].vector = NULL;
 	KUNIT_EXPECT_FALSE(test, igb_msix_on(igb));
+
+	/* The function is as good as new. */
+	table = igb_create(test, MSI_TABLE_MSIX);
+	igb_take(test, table, 4, 4, 4);
+	igb_raise(test, 4);
+	msi_table_free(table);
+	igb->vectors[4].vector = NULL;
+	device_release_driver(&igb->pdev->dev);
 
 	disable_irq(irq);
 	enable_irq(irq);
@@ -520,6 +566,7 @@ static struct kunit_case msi_table_pci_cases[] = {
 	KUNIT_CASE(msi_table_pci_owns_msix),
 	KUNIT_CASE(msi_table_pci_sparse_msix),
 	KUNIT_CASE(msi_table_pci_first_fails),
+	KUNIT_CASE(msi_table_pci_affinity),
 	KUNIT_CASE(msi_table_pci_message),
 	KUNIT_CASE(msi_table_pci_msi),
 	KUNIT_CASE(msi_table_pci_forgotten),

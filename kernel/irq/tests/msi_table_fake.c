@@ -291,7 +291,7 @@ static bool fake_init_dev_msi_info(struct device *dev, struct irq_domain *domain
 /**
  * msi_fake_parent_create - Create a fake MSI parent domain
  * @nr_vectors:	How many interrupts can be allocated from it at a time
- * @flags:	%MSI_FAKE_NO_IMS, %MSI_FAKE_MASK_PARENT, or 0
+ * @flags:	%MSI_FAKE_NO_IMS, %MSI_FAKE_MASK_PARENT, %MSI_FAKE_PCI_ONLY, or 0
  *
  * The domain serves PCI devices and others. It opts in to device-specific
  * stores unless @flags say no. It can be given to msi_allocate_table() as
@@ -319,11 +319,14 @@ struct msi_fake_parent *msi_fake_parent_create(unsigned int nr_vectors, unsigned
 		.required_flags		= MSI_FLAG_USE_DEF_DOM_OPS | MSI_FLAG_USE_DEF_CHIP_OPS,
 		.chip_flags		= MSI_CHIP_FLAG_SET_ACK,
 		.bus_select_token	= DOMAIN_BUS_NEXUS,
+		.bus_select_mask	= BIT(DOMAIN_BUS_PCI_MSI),
 		.prefix			= "FAKE-",
 		.init_dev_msi_info	= fake_init_dev_msi_info,
 	};
 	if (!(flags & MSI_FAKE_NO_IMS))
 		parent->ops.supported_flags |= MSI_FLAG_IMS;
+	if (!(flags & MSI_FAKE_PCI_ONLY))
+		parent->ops.bus_select_mask |= BIT(DOMAIN_BUS_PLATFORM_MSI);
 	if (flags & MSI_FAKE_MASK_PARENT)
 		parent->ops.required_flags |= MSI_FLAG_PCI_MSI_MASK_PARENT;
 

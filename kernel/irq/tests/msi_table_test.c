@@ -489,6 +489,15 @@ static void create_needs_opt_in(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, mtt_create_error(test, &info), 0);
 }
 
+static void create_needs_parent_for_bus(struct kunit *test)
+{
+	struct mtt_ctx *ctx = test->priv;
+	struct msi_table_info info = mtt_info(ctx);
+
+	msi_fake_parent_attach(mtt_new_parent(test, MTT_CAPACITY, MSI_FAKE_PCI_ONLY), ctx->dev);
+	KUNIT_EXPECT_EQ(test, mtt_create_error(test, &info), -EOPNOTSUPP);
+}
+
 /* It is the parent which is used that has to opt in. */
 static void create_checks_given_parent(struct kunit *test)
 {
@@ -608,6 +617,7 @@ static struct kunit_case mtt_create_cases[] = {
 	KUNIT_CASE(create_needs_msi_domain),
 	KUNIT_CASE(create_needs_msi_parent),
 	KUNIT_CASE(create_needs_opt_in),
+	KUNIT_CASE(create_needs_parent_for_bus),
 	KUNIT_CASE(create_checks_given_parent),
 	KUNIT_CASE(create_uses_given_parent),
 	KUNIT_CASE(create_same_name_twice),
