@@ -1,0 +1,39 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# build.sh - kernel, modules and initramfs, in $BUILDS/build-debug
+set -eu
+here=$(dirname "$0")
+. "$here/steps.sh"
+build=$BUILDS/build-debug
+
+initramfs() {
+	busybox=$(command -v busybox) || {
+		echo "no busybox; install a static one (busybox-static)"
+		return 1
+	}
+	{
+		for dir in bin dev guest modules proc sys tmp; do
+			echo "dir /$dir 0755 0 0"
+		done
+		echo "nod /dev/console 0600 0 0 c 5 1"
+		echo "file /bin/busybox $busybox 0755 0 0"
+		echo "slink /bin/sh busybox 0777 0 0"
+		echo "file /init $here/init 0755 0 0"
+		for file in "$here"/guest/*; do
+			echo "file /guest/${file##*/} $file 0755 0 0"
+		done
+		for file in samples/msi_table/ims_timer.ko \
+			    samples/rust/rust_ims_timer.ko; do
+			echo "file /modules/${file##*/} $build/$file 0644 0 0"
+		done
+	} >"$build/initramfs.list" &&
+		"$build/usr/gen_init_cpio" -o "$build/initramfs.partial" \
+			"$build/initramfs.list" &&
+		mv "$build/initramfs.partial" "$build/initramfs.cpio"
+}
+
+step configure "configure" python3 -B "$here/configure.py" "$build" base debug
+step build "build the kernel" \
+	make -C "$TREE" O="$build" LLVM=1 -j"$(nproc)" bzImage modules
+step initramfs "make the initramfs" initramfs
