@@ -121,7 +121,7 @@ static int igb_test_init(struct kunit *test)
 	igb->command = igb_command(igb);
 	igb->domain = dev_get_msi_domain(&igb->pdev->dev);
 	igb->regs = pcim_iomap(igb->pdev, 0, 0);
-	KUNIT_ASSERT_NOT_NULL(test, igb->regs);
+	KUNIT_ASSERT_TRUE(test, igb->regs);
 	writel(IGB_GPIE_MSIX_MODE, igb->regs + IGB_GPIE);
 	writel(U32_MAX, igb->regs + IGB_EIAC);
 	writel(GENMASK(IGB_NR_MSIX - 1, 0), igb->regs + IGB_EIMS);
@@ -392,7 +392,7 @@ static void msi_table_pci_message(struct kunit *test)
 	entry = ioremap(pci_resource_start(igb->pdev, offset & PCI_MSIX_TABLE_BIR) +
 			(offset & PCI_MSIX_TABLE_OFFSET) + 5 * PCI_MSIX_ENTRY_SIZE,
 			PCI_MSIX_ENTRY_SIZE);
-	KUNIT_ASSERT_NOT_NULL(test, entry);
+	KUNIT_ASSERT_TRUE(test, entry);
 	KUNIT_EXPECT_EQ(test, readl(entry + PCI_MSIX_ENTRY_LOWER_ADDR), lower_32_bits(msg.address));
 	KUNIT_EXPECT_EQ(test, readl(entry + PCI_MSIX_ENTRY_UPPER_ADDR), upper_32_bits(msg.address));
 	KUNIT_EXPECT_EQ(test, readl(entry + PCI_MSIX_ENTRY_DATA), msg.data);
