@@ -19,7 +19,7 @@
  * @table:	The table
  * @mutex:	Serializes allocation and free, and so switching the capability
  * @enabled:	Number of usable labels while MSI is on, 1 while MSI-X is, or 0
- * @live:	Number of allocated vectors
+ * @live:	Number of allocated vectors of MSI, which is switched off with the last
  */
 struct pci_msi_table {
 	struct msi_table	table;
@@ -148,7 +148,6 @@ static int pci_msix_table_alloc(struct msi_vector *vector, const struct msi_vect
 		return ret;
 	}
 
-	ptable->live++;
 	vector->desc = irq_get_msi_desc(vector->irq);
 	return 0;
 }
@@ -159,7 +158,6 @@ static void pci_msix_table_free(struct msi_vector *vector)
 	struct pci_dev *pdev = to_pci_dev(vector->table->dev);
 
 	guard(mutex)(&ptable->mutex);
-	ptable->live--;
 	if (pci_msix_can_alloc_dyn(pdev))
 		msi_domain_free_irqs_range(&pdev->dev, MSI_DEFAULT_DOMAIN, vector->label,
 					   vector->label);
