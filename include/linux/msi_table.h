@@ -43,6 +43,19 @@ struct msi_message {
 };
 
 /**
+ * struct msi_watcher - Somebody besides the device who uses a message
+ * @notify:	Called with the new message whenever it changes, all zero when
+ *		it becomes invalid. Runs with the lock of an interrupt
+ *		descriptor held and interrupts disabled.
+ * @node:	For msi_vector_watch()
+ */
+struct msi_watcher {
+	void			(*notify)(struct msi_watcher *watcher,
+					  const struct msi_message *msg);
+	struct hlist_node	node;
+};
+
+/**
  * struct msi_table_ops - What a device-specific message store implements
  * @write_msg:		Required. Put @msg where the device reads it. The
  *			device may send it at once unless the vector is masked.
@@ -56,15 +69,29 @@ struct msi_message {
  * @unmask:		Let the device send the message
  * @init_vector:	Optional. Prepare the slot, before its first message
  * @exit_vector:	Optional. Undo @init_vector, after its last message
+ * @lock:		For a store behind a slow bus, which can not be written in
+ *			atomic context. Take the lock of the bus. Given together
+ *			with @unlock or not at all.
+ * @unlock:		Write to the device what was recorded, release the lock
  *
- * @init_vector and @exit_vector may sleep. All others are called with the
- * interrupt descriptor's raw lock held and interrupts disabled; calls for
- * different vectors of a table may run at the same time.
+ * @init_vector, @exit_vector, @lock and @unlock may sleep. All others are called
+ * with the interrupt descriptor's raw lock held and interrupts disabled; calls
+ * for different vectors of a table may run at the same time.
+ *
+ * With @lock and @unlock the others only record what is to be written, and
+ * most run between the two. Some do not: disabling the interrupt of a handler
+ * which is running, for one. What they record is due at the next @unlock.
+ * Such a store needs a parent whose messages do not change with the affinity.
  *
  * A new vector is masked, or cleared if the store can not mask. It gets its
  * message when a handler is installed, and is masked and cleared when the
  * handler is freed. No op of the store runs after msi_table_free() has returned
  * or the device has been unbound from its driver.
+ *
+ * Nor does any run, but those of msi_table_restore(), while the device can not
+ * be reached: a PCI device which is not in D0, which is disconnected, or which
+ * is being reset by the PCI core; another device from its suspend_noirq on to
+ * its resume_noirq, or runtime suspended. See msi_table_restore().
  */
 struct msi_table_ops {
 	void	(*write_msg)(struct msi_vector *vector, const struct msi_message *msg);
@@ -73,6 +100,32 @@ struct msi_table_ops {
 	void	(*unmask)(struct msi_vector *vector);
 	int	(*init_vector)(struct msi_vector *vector);
 	void	(*exit_vector)(struct msi_vector *vector);
+	void	(*lock)(struct msi_table *table);
+	void	(*unlock)(struct msi_table *table);
+};
+
+/**
+ * struct msi_mmio_layout - A plain linear message store in MMIO
+ * @base:	Register block of label 0
+ * @stride:	Distance from one label's registers to the next, in bytes
+ * @address_lo:	Offset of the lower half of the address, in bytes
+ * @address_hi:	Offset of the upper half of the address, in bytes
+ * @data:	Offset of the data, in bytes
+ * @control:	Offset of the control register, in bytes
+ * @mask:	Bits of the control register which, when set, keep the device
+ *		from sending. The other bits are left as they are.
+ *
+ * All registers have 32 bits and are little endian. An MSI-X table looks like
+ * this: stride 16, offsets 0, 4, 8 and 12, mask bit 0 (PCIe 6.0, 7.7.2).
+ */
+struct msi_mmio_layout {
+	void __iomem	*base;
+	u32		stride;
+	u32		address_lo;
+	u32		address_hi;
+	u32		data;
+	u32		control;
+	u32		mask;
 };
 
 /**
@@ -80,6 +133,8 @@ struct msi_table_ops {
  * @name:	Name of the store, unique on the device. The interrupts appear
  *		as IMS-<name>-<device> in /proc/interrupts. Copied.
  * @ops:	Operations of the store
+ * @mmio:	Instead of @ops: where the store is, and how it looks like. Copied.
+ *		The registers have to stay mapped as long as the table exists.
  * @size:	Number of labels, or 0 when the hardware has no index. Labels
  *		are software indices then.
  * @parent:	Parent interrupt domain, or NULL for the device's own MSI parent
@@ -91,6 +146,7 @@ struct msi_table_ops {
 struct msi_table_info {
 	const char			*name;
 	const struct msi_table_ops	*ops;
+	const struct msi_mmio_layout	*mmio;
 	u32				size;
 	struct irq_domain		*parent;
 	void				*data;
@@ -103,12 +159,17 @@ struct msi_table_info {
  * @highest:	Highest acceptable label, %MSI_LABEL_ANY for the table's last
  * @cookie:	For the driver and its store, e.g. a queue. Set before the
  *		first call of an op for the vector; see msi_vector_cookie().
- * @affinity:	Initial affinity of the interrupt, managed or not, or NULL
+ * @cookies:	The same for a batch: NULL, or an array with one for each vector,
+ *		instead of @cookie
+ * @affinity:	Initial affinity of the interrupt, managed or not, or NULL. For
+ *		a batch an array with one for each vector, like
+ *		irq_create_affinity_masks() makes it.
  */
 struct msi_vector_request {
 	u32				lowest;
 	u32				highest;
 	void				*cookie;
+	void				**cookies;
 	const struct irq_affinity_desc	*affinity;
 };
 
@@ -135,7 +196,11 @@ static inline struct msi_table *devm_pci_allocate_msi_table(struct pci_dev *pdev
 #endif
 
 struct msi_vector *msi_table_alloc(struct msi_table *table, const struct msi_vector_request *req);
+int msi_table_alloc_vectors(struct msi_table *table, const struct msi_vector_request *req,
+			    unsigned int min, unsigned int max, struct msi_vector **vectors);
 void msi_table_free_vector(struct msi_table *table, struct msi_vector *vector);
+void msi_table_free_vectors(struct msi_table *table, struct msi_vector **vectors, unsigned int n);
+void msi_table_restore(struct msi_table *table);
 
 /**
  * msi_table_alloc_vector_range - Allocate the lowest free vector of a range
@@ -175,6 +240,8 @@ int msi_vector_request_irq(struct msi_vector *vector, irq_handler_t handler,
 			   void *dev_id);
 void msi_vector_free_irq(struct msi_vector *vector);
 int msi_vector_get_msg(const struct msi_vector *vector, struct msi_message *msg);
+void msi_vector_watch(struct msi_vector *vector, struct msi_watcher *watcher);
+void msi_vector_unwatch(struct msi_vector *vector, struct msi_watcher *watcher);
 
 unsigned int msi_vector_irq(const struct msi_vector *vector);
 u32 msi_vector_label(const struct msi_vector *vector);

@@ -19,6 +19,13 @@
 #include <linux/slab.h>
 
 #include "internals.h"
+#include "msi_table.h"
+
+#define CREATE_TRACE_POINTS
+#include <trace/events/msi_table.h>
+
+/* Vectors of a table which is freed are freed in portions of this size. */
+#define MSI_TABLE_FREE_BATCH	32
 
 /* Protects the list of tables, and the first use of a device's MSI data */
 static DEFINE_MUTEX(msi_tables_mutex);
@@ -85,6 +92,8 @@ int msi_table_register(struct msi_table *table)
 	table->devres = res;
 	list_add_tail(&table->node, &msi_tables);
 	devres_add(dev, res);
+	msi_table_add_debugfs(table);
+	trace_msi_table_create(table);
 	return 0;
 }
 
@@ -100,8 +109,11 @@ void msi_table_unregister(struct msi_table *table)
 {
 	struct msi_table **res = table->devres;
 
-	scoped_guard(mutex, &msi_tables_mutex)
+	trace_msi_table_destroy(table);
+	scoped_guard(mutex, &msi_tables_mutex) {
 		list_del(&table->node);
+		msi_table_remove_debugfs(table);
+	}
 	xa_destroy(&table->labels);
 
 	/*
@@ -127,16 +139,174 @@ void msi_table_unregister(struct msi_table *table)
  */
 void msi_table_free(struct msi_table *table)
 {
-	struct msi_vector *vector;
-	unsigned long label;
+	struct msi_vector *vectors[MSI_TABLE_FREE_BATCH];
+	unsigned int n;
 
-	xa_for_each(&table->labels, label, vector)
-		msi_table_free_vector(table, vector);
+	while ((n = xa_extract(&table->labels, (void **)vectors, 0, ULONG_MAX,
+			       ARRAY_SIZE(vectors), XA_PRESENT)))
+		msi_table_free_vectors(table, vectors, n);
 
 	msi_table_unregister(table);
 	table->backend->destroy(table);
 }
 EXPORT_SYMBOL_GPL(msi_table_free);
+
+/* Gives back labels, of vectors which are or were not allocated */
+static void msi_table_put_labels(struct msi_table *table, struct msi_vector **vectors,
+				 unsigned int n)
+{
+	xa_lock(&table->labels);
+	for (unsigned int i = 0; i < n; i++)
+		__xa_erase(&table->labels, vectors[i]->label);
+	xa_unlock(&table->labels);
+}
+
+/* The lowest free labels, at least @min of them, for as many vectors as possible */
+static int msi_table_take_labels(struct msi_table *table, u32 lowest, u32 highest,
+				 unsigned int min, unsigned int max, struct msi_vector **vectors)
+{
+	unsigned int n = 0;
+	int ret = -EBUSY;
+
+	xa_lock(&table->labels);
+	while (n < max && lowest <= highest) {
+		ret = __xa_alloc(&table->labels, &vectors[n]->label, NULL,
+				 XA_LIMIT(lowest, highest), GFP_KERNEL);
+		if (ret)
+			break;
+		lowest = vectors[n++]->label + 1;
+	}
+	xa_unlock(&table->labels);
+	if (n >= min)
+		return n;
+
+	msi_table_put_labels(table, vectors, n);
+	return ret ? : -EBUSY;
+}
+
+/* The interrupts of at least @min of @n vectors, the first ones */
+static int msi_table_alloc_irqs(struct msi_table *table, const struct msi_vector_request *req,
+				unsigned int min, unsigned int n, struct msi_vector **vectors)
+{
+	const struct irq_affinity_desc *affinity = req->affinity;
+	const struct msi_table_backend *backend = table->backend;
+	unsigned int done = 0;
+	bool single = false;
+	int ret = 0;
+
+	while (done < n) {
+		unsigned int run = single ? 1 : msi_vectors_run(vectors + done, n - done);
+
+		ret = backend->alloc(table, vectors + done, run, req->lowest,
+				     affinity ? affinity + done : NULL);
+		if (ret > 0)
+			done += ret;
+		else if (run == 1)
+			break;
+		else
+			single = true;
+	}
+	if (done >= min)
+		return done;
+
+	if (done)
+		backend->free(table, vectors, done);
+	return ret;
+}
+
+static void msi_table_publish(struct msi_table *table, struct msi_vector **vectors, unsigned int n)
+{
+	xa_lock(&table->labels);
+	/* The slots exist, so this can not fail. */
+	for (unsigned int i = 0; i < n; i++)
+		__xa_store(&table->labels, vectors[i]->label, vectors[i], GFP_KERNEL);
+	xa_unlock(&table->labels);
+
+	for (unsigned int i = 0; i < n; i++)
+		trace_msi_vector_alloc(table, vectors[i]->label, vectors[i]->irq);
+}
+
+static void msi_table_drop_vectors(struct msi_vector **vectors, unsigned int n)
+{
+	for (unsigned int i = 0; i < n; i++)
+		kfree(vectors[i]);
+}
+
+static int msi_table_new_vectors(struct msi_table *table, const struct msi_vector_request *req,
+				 unsigned int n, struct msi_vector **vectors)
+{
+	for (unsigned int i = 0; i < n; i++) {
+		vectors[i] = kzalloc(table->backend->vector_size, GFP_KERNEL);
+		if (!vectors[i]) {
+			msi_table_drop_vectors(vectors, i);
+			return -ENOMEM;
+		}
+		vectors[i]->table = table;
+		vectors[i]->cookie = req->cookies ? req->cookies[i] : req->cookie;
+	}
+	return 0;
+}
+
+/**
+ * msi_table_alloc_vectors - Allocate several vectors
+ * @table:	Table to allocate from
+ * @req:	Which vectors are wanted
+ * @min:	How many are needed at least
+ * @max:	How many are wanted
+ * @vectors:	Where to put the vectors, room for @max. Undefined after a failure.
+ *
+ * Takes the lowest free labels from @req->lowest to @req->highest, in ascending
+ * order. Faster than one by one: where the labels are consecutive and the parent
+ * can take several interrupts at a time they are allocated at a time, and MSI-X
+ * is switched on with all of them.
+ *
+ * See msi_table_alloc() for what else there is to know.
+ *
+ * Context: May sleep. May run concurrently with any other allocation and free.
+ *
+ * Return: The number of vectors, from @min to @max, or a negative error:
+ *
+ *	%-EINVAL	@min is 0 or above @max
+ *	%-ENOSPC	less than @min labels of the range are free, or the parent
+ *			domain is out of vectors
+ *
+ *	or another error of msi_table_alloc(). A failure changes nothing.
+ */
+int msi_table_alloc_vectors(struct msi_table *table, const struct msi_vector_request *req,
+			    unsigned int min, unsigned int max, struct msi_vector **vectors)
+{
+	u32 last = table->size ? table->size - 1 : MSI_LABEL_ANY - 1;
+	u32 highest = req->highest == MSI_LABEL_ANY ? last : req->highest;
+	unsigned int taken;
+	int ret, done;
+
+	if (!min || min > max)
+		return -EINVAL;
+	if (req->lowest > highest || highest > last)
+		return -ERANGE;
+	max = min(max, highest - req->lowest + 1);
+	if (min > max)
+		return -ENOSPC;
+
+	ret = msi_table_new_vectors(table, req, max, vectors);
+	if (ret)
+		return ret;
+
+	ret = msi_table_take_labels(table, req->lowest, highest, min, max, vectors);
+	if (ret < 0) {
+		msi_table_drop_vectors(vectors, max);
+		return ret == -EBUSY && req->lowest != highest ? -ENOSPC : ret;
+	}
+
+	taken = ret;
+	ret = msi_table_alloc_irqs(table, req, min, taken, vectors);
+	done = max(ret, 0);
+	msi_table_publish(table, vectors, done);
+	msi_table_put_labels(table, vectors + done, taken - done);
+	msi_table_drop_vectors(vectors + done, max - done);
+	return ret;
+}
+EXPORT_SYMBOL_GPL(msi_table_alloc_vectors);
 
 /**
  * msi_table_alloc - Allocate a vector
@@ -156,42 +326,19 @@ EXPORT_SYMBOL_GPL(msi_table_free);
  *	%-ENOSPC	all labels of the range are taken, or the parent domain is
  *			out of vectors
  *	%-ERANGE	the range is empty or not inside the table
- *	%-EOPNOTSUPP	the parent can not allocate this label, or not any more
+ *	%-EOPNOTSUPP	the parent can not allocate this label, or not any more,
+ *			or not with this affinity
  *	%-ENOMEM	no memory, or the parent domain is out of vectors
  *
  *	or an error of msi_table_ops::init_vector. A failure changes nothing.
  */
 struct msi_vector *msi_table_alloc(struct msi_table *table, const struct msi_vector_request *req)
 {
-	u32 last = table->size ? table->size - 1 : MSI_LABEL_ANY - 1;
-	u32 highest = req->highest == MSI_LABEL_ANY ? last : req->highest;
+	struct msi_vector *vector;
 	int ret;
 
-	if (req->lowest > highest || highest > last)
-		return ERR_PTR(-ERANGE);
-
-	struct msi_vector *vector __free(kfree) = kzalloc(table->backend->vector_size, GFP_KERNEL);
-	if (!vector)
-		return ERR_PTR(-ENOMEM);
-
-	vector->table = table;
-	vector->cookie = req->cookie;
-	ret = xa_alloc(&table->labels, &vector->label, NULL, XA_LIMIT(req->lowest, highest),
-		       GFP_KERNEL);
-	if (ret == -EBUSY && req->lowest != highest)
-		ret = -ENOSPC;
-	if (ret)
-		return ERR_PTR(ret);
-
-	ret = table->backend->alloc(vector, req);
-	if (ret) {
-		xa_erase(&table->labels, vector->label);
-		return ERR_PTR(ret);
-	}
-
-	/* The slot exists, so this can not fail. */
-	xa_store(&table->labels, vector->label, vector, GFP_KERNEL);
-	return no_free_ptr(vector);
+	ret = msi_table_alloc_vectors(table, req, 1, 1, &vector);
+	return ret < 0 ? ERR_PTR(ret) : vector;
 }
 EXPORT_SYMBOL_GPL(msi_table_alloc);
 
@@ -232,26 +379,46 @@ static struct irq_chip msi_dead_chip = {
 	.flags			= IRQCHIP_SKIP_SET_WAKE | IRQCHIP_ONESHOT_SAFE,
 };
 
+/**
+ * msi_table_cut_off - Make sure that an interrupt does not touch its device again
+ * @irq:	Interrupt which is being leaked
+ *
+ * Context: May sleep.
+ */
+void msi_table_cut_off(unsigned int irq)
+{
+	scoped_irqdesc_get_and_lock(irq, 0)
+		scoped_irqdesc->irq_data.chip = &msi_dead_chip;
+}
+
 /*
  * Leak an interrupt which somebody else's handler is installed on. Masked and
  * cleared for the last time, then cut off from the device.
  */
 static void msi_vector_abandon(struct msi_vector *vector)
 {
+	struct irq_data *data = irq_get_irq_data(vector->irq);
+	struct irq_chip *chip = data->chip;
+
+	if (chip->irq_bus_lock)
+		chip->irq_bus_lock(data);
+
 	scoped_irqdesc_get_and_lock(vector->irq, 0) {
-		struct irq_data *data = &scoped_irqdesc->irq_data;
 		struct msi_msg msg = { };
 
 		/* Reaches the device also where the parent took over irq_mask. */
-		if (data->chip->irq_shutdown)
-			data->chip->irq_shutdown(data);
+		if (chip->irq_shutdown)
+			chip->irq_shutdown(data);
 		else
-			data->chip->irq_mask(data);
+			chip->irq_mask(data);
 		/* The message of multiple MSI belongs to the other vectors too. */
-		if (vector->desc->nvec_used == 1 && data->chip->irq_write_msi_msg)
-			data->chip->irq_write_msi_msg(data, &msg);
-		data->chip = &msi_dead_chip;
+		if (vector->desc->nvec_used == 1 && chip->irq_write_msi_msg)
+			chip->irq_write_msi_msg(data, &msg);
 	}
+	msi_table_cut_off(vector->irq);
+
+	if (chip->irq_bus_sync_unlock)
+		chip->irq_bus_sync_unlock(data);
 
 	if (vector->desc->nvec_used == 1)
 		msi_sysfs_remove_desc(vector->table->dev, vector->desc);
@@ -261,6 +428,82 @@ static void msi_vector_abandon(struct msi_vector *vector)
 	kmemleak_not_leak(vector);
 }
 
+/* Leaves the interrupt without a handler, or returns false when it has to leak it */
+static bool msi_vector_shutdown(struct msi_vector *vector)
+{
+	struct msi_table *table = vector->table;
+	bool idle;
+
+	msi_vector_free_irq(vector);
+	idle = !WARN(irq_has_action(vector->irq),
+		     "%s: MSI table %s: irq %u of label %u still has a handler\n",
+		     dev_name(table->dev), table->name, vector->irq, vector->label);
+	if (!idle)
+		msi_vector_abandon(vector);
+
+	if (WARN(!hlist_empty(&vector->watchers),
+		 "%s: MSI table %s: the message of label %u is still watched\n",
+		 dev_name(table->dev), table->name, vector->label)) {
+		scoped_irqdesc_get_and_lock(vector->desc->irq, 0) {
+			while (!hlist_empty(&vector->watchers))
+				hlist_del_init(vector->watchers.first);
+		}
+	}
+	return idle;
+}
+
+static void msi_table_free_irqs(struct msi_table *table, struct msi_vector **vectors,
+				unsigned int n)
+{
+	if (!n)
+		return;
+
+	for (unsigned int i = 0; i < n; i++)
+		trace_msi_vector_free(table, vectors[i]->label, vectors[i]->irq);
+
+	table->backend->free(table, vectors, n);
+	msi_table_put_labels(table, vectors, n);
+	/* Somebody may be looking at them in msi_table_restore() or debugfs. */
+	for (unsigned int i = 0; i < n; i++)
+		kfree_rcu(vectors[i], rcu);
+}
+
+/**
+ * msi_table_free_vectors - Free several vectors
+ * @table:	Table which the vectors were allocated from
+ * @vectors:	Vectors to free, in any order
+ * @n:		How many
+ *
+ * Faster than one by one, in particular with vectors which were allocated
+ * together and in the order of allocation. See msi_table_free_vector().
+ *
+ * Context: May sleep. May run concurrently with any other allocation and free.
+ */
+void msi_table_free_vectors(struct msi_table *table, struct msi_vector **vectors, unsigned int n)
+{
+	unsigned int i, first = 0;
+
+	for (i = 0; i < n; i++) {
+		if (WARN_ON_ONCE(vectors[i]->table != table))
+			return;
+	}
+
+	/* Keeps the labels while the vectors go away. */
+	xa_lock(&table->labels);
+	for (i = 0; i < n; i++)
+		__xa_store(&table->labels, vectors[i]->label, NULL, GFP_KERNEL);
+	xa_unlock(&table->labels);
+
+	for (i = 0; i < n; i++) {
+		if (msi_vector_shutdown(vectors[i]))
+			continue;
+		msi_table_free_irqs(table, vectors + first, i - first);
+		first = i + 1;
+	}
+	msi_table_free_irqs(table, vectors + first, n - first);
+}
+EXPORT_SYMBOL_GPL(msi_table_free_vectors);
+
 /**
  * msi_table_free_vector - Free a vector
  * @table:	Table which the vector was allocated from
@@ -269,32 +512,40 @@ static void msi_vector_abandon(struct msi_vector *vector)
  * Frees the handler which msi_vector_request_irq() installed. A handler which
  * was installed in another way has to be freed before; otherwise this warns,
  * cuts the interrupt off from the device and leaks it together with its label.
+ * Nobody must watch the message any more.
  *
  * Context: May sleep. May run concurrently with any other allocation and free.
  */
 void msi_table_free_vector(struct msi_table *table, struct msi_vector *vector)
 {
-	u32 label = vector->label;
-
-	if (WARN_ON_ONCE(vector->table != table))
-		return;
-
-	/* Keeps the label while the vector goes away. */
-	xa_store(&table->labels, label, NULL, GFP_KERNEL);
-	msi_vector_free_irq(vector);
-
-	if (WARN(irq_has_action(vector->irq),
-		 "%s: MSI table %s: irq %u of label %u still has a handler\n",
-		 dev_name(table->dev), table->name, vector->irq, label)) {
-		msi_vector_abandon(vector);
-		return;
-	}
-
-	table->backend->free(vector);
-	kfree(vector);
-	xa_erase(&table->labels, label);
+	msi_table_free_vectors(table, &vector, 1);
 }
 EXPORT_SYMBOL_GPL(msi_table_free_vector);
+
+/**
+ * msi_table_restore - Write messages and masks to the device again
+ * @table:	Table whose device was suspended or reset
+ *
+ * While a device can not be reached the core does not touch its store, and
+ * remembers what it would have written; see &struct msi_table_ops. Call this as
+ * soon as the device works again: from the resume_noirq and runtime_resume
+ * callbacks, and from pci_error_handlers::reset_done and ::resume. Vectors
+ * without a handler are masked, or cleared, as if they were new.
+ *
+ * What msi_table_ops::init_vector did has to be repeated by the driver, before.
+ *
+ * The PCI core restores MSI and MSI-X by itself; for such a table there is
+ * nothing left to do.
+ *
+ * Context: Process context. Sleeps if msi_table_ops::lock does. May run
+ * concurrently with allocation and free.
+ */
+void msi_table_restore(struct msi_table *table)
+{
+	if (table->backend->restore)
+		table->backend->restore(table);
+}
+EXPORT_SYMBOL_GPL(msi_table_restore);
 
 /**
  * msi_vector_request_irq - Install the handler of a vector
@@ -371,21 +622,84 @@ EXPORT_SYMBOL_GPL(msi_vector_free_irq);
  */
 int msi_vector_get_msg(const struct msi_vector *vector, struct msi_message *msg)
 {
-	scoped_irqdesc_get_and_lock(vector->irq, 0) {
-		struct irq_data *data = &scoped_irqdesc->irq_data;
-		struct msi_desc *desc = vector->desc;
-
-		if (!irqd_is_activated(data))
-			return -EAGAIN;
-
-		msg->address = (u64)desc->msg.address_hi << 32 | desc->msg.address_lo;
-		/* The device adds the message number to the data of multiple MSI. */
-		msg->data = desc->msg.data + (vector->irq - desc->irq);
-		return 0;
-	}
+	scoped_irqdesc_get_and_lock(vector->desc->irq, 0)
+		return msi_vector_read_msg(vector, msg) ? 0 : -EAGAIN;
 	return -EAGAIN;
 }
 EXPORT_SYMBOL_GPL(msi_vector_get_msg);
+
+/* With the lock of the first interrupt of the MSI descriptor held */
+bool msi_vector_read_msg(const struct msi_vector *vector, struct msi_message *msg)
+{
+	struct msi_desc *desc = vector->desc;
+
+	*msg = (struct msi_message) { };
+	if (!irqd_is_activated(irq_get_irq_data(vector->irq)))
+		return false;
+
+	msg->address = (u64)desc->msg.address_hi << 32 | desc->msg.address_lo;
+	/* The device adds the message number to the data of multiple MSI. */
+	msg->data = desc->msg.data + (vector->irq - desc->irq);
+	return true;
+}
+
+/**
+ * msi_vector_watch - Be told when the message of a vector changes
+ * @vector:	Vector whose message somebody besides the device uses, such as
+ *		the peer of an NTB or the host of an endpoint
+ * @watcher:	Whom to tell; msi_watcher::notify is set
+ *
+ * Tells the current message at once, which is all zero when there is none, and
+ * from then on every change, be it by affinity, CPU hotplug, or the coming and
+ * going of the handler. A vector may have any number of watchers. With multiple
+ * MSI all messages of the block change at a time.
+ *
+ * Context: Process context. The watcher runs in atomic context.
+ */
+void msi_vector_watch(struct msi_vector *vector, struct msi_watcher *watcher)
+{
+	scoped_irqdesc_get_and_lock(vector->desc->irq, 0) {
+		struct msi_message msg;
+
+		msi_vector_read_msg(vector, &msg);
+		hlist_add_head(&watcher->node, &vector->watchers);
+		watcher->notify(watcher, &msg);
+	}
+}
+EXPORT_SYMBOL_GPL(msi_vector_watch);
+
+/**
+ * msi_vector_unwatch - Undo msi_vector_watch()
+ * @vector:	The vector
+ * @watcher:	Who watches it
+ *
+ * The watcher is not running any more when this returns. Do it before the vector
+ * is freed.
+ *
+ * Context: Process context, but not from a watcher.
+ */
+void msi_vector_unwatch(struct msi_vector *vector, struct msi_watcher *watcher)
+{
+	scoped_irqdesc_get_and_lock(vector->desc->irq, 0)
+		hlist_del_init(&watcher->node);
+}
+EXPORT_SYMBOL_GPL(msi_vector_unwatch);
+
+/**
+ * msi_vector_changed - Tell the watchers of a vector
+ * @vector:	The vector
+ * @msg:	Its new message, all zero when it is invalid
+ *
+ * For backends. Context: with the lock of the first interrupt of the MSI
+ * descriptor held, and interrupts off.
+ */
+void msi_vector_changed(struct msi_vector *vector, const struct msi_message *msg)
+{
+	struct msi_watcher *watcher;
+
+	hlist_for_each_entry(watcher, &vector->watchers, node)
+		watcher->notify(watcher, msg);
+}
 
 /**
  * msi_vector_irq - The Linux interrupt number of a vector

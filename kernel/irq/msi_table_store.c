@@ -12,17 +12,25 @@
 #include <linux/export.h>
 #include <linux/irq.h>
 #include <linux/irqdomain.h>
+#include <linux/log2.h>
 #include <linux/msi.h>
 #include <linux/msi_table_core.h>
 #include <linux/pci.h>
+#include <linux/pm_runtime.h>
 #include <linux/slab.h>
 
+#include <trace/events/msi_table.h>
+
 #include "internals.h"
+#include "msi_table.h"
 
 /**
  * struct msi_store - Table of a device-specific store
  * @table:	The table
  * @ops:	Operations of the store
+ * @mmio:	Where the store is, when @ops is &msi_mmio_ops
+ * @chunks:	Number of the last chunk of interrupts allocated at a time
+ * @single:	The parent does not allocate several interrupts at a time
  * @domain:	Domain of the table
  * @fwnode:	Firmware node which the domain is named by
  * @info:	MSI info of @domain
@@ -34,6 +42,9 @@
 struct msi_store {
 	struct msi_table		table;
 	const struct msi_table_ops	*ops;
+	struct msi_mmio_layout		mmio;
+	atomic_long_t			chunks;
+	bool				single;
 	struct irq_domain		*domain;
 	struct fwnode_handle		*fwnode;
 	struct msi_domain_info		info;
@@ -46,16 +57,25 @@ struct msi_store {
 /**
  * struct msi_store_vector - Vector of a device-specific store
  * @vector:	The vector
+ * @chunk:	Which interrupts were allocated at a time
+ * @chunk_size:	How many
  * @desc:	Its MSI descriptor, which is in no one's MSI data
  */
 struct msi_store_vector {
 	struct msi_vector	vector;
+	unsigned long		chunk;
+	unsigned int		chunk_size;
 	struct msi_desc		desc;
 };
 
 static inline struct msi_store *to_msi_store(struct msi_table *table)
 {
 	return container_of(table, struct msi_store, table);
+}
+
+static inline struct msi_store_vector *to_msi_store_vector(struct msi_vector *vector)
+{
+	return container_of(vector, struct msi_store_vector, vector);
 }
 
 static inline struct msi_vector *irq_data_to_vector(struct irq_data *data)
@@ -65,24 +85,94 @@ static inline struct msi_vector *irq_data_to_vector(struct irq_data *data)
 	return &container_of(desc, struct msi_store_vector, desc)->vector;
 }
 
-/* Chip callbacks: called with the lock of the interrupt descriptor held */
+const struct msi_mmio_layout *msi_store_mmio(const struct msi_vector *vector)
+{
+	return &to_msi_store(vector->table)->mmio;
+}
+
+static void msi_store_lock(struct msi_store *store)
+{
+	if (store->ops->lock)
+		store->ops->lock(&store->table);
+}
+
+static void msi_store_unlock(struct msi_store *store)
+{
+	if (store->ops->unlock)
+		store->ops->unlock(&store->table);
+}
+
+/*
+ * Nothing must touch the store, but msi_table_restore() will. A PCI device whose
+ * driver is going has the state PCI_UNKNOWN, and can be reached.
+ */
+static bool msi_store_unreachable(const struct msi_store *store)
+{
+	struct device *dev = store->table.dev;
+
+	if (dev_is_pci(dev)) {
+		struct pci_dev *pdev = to_pci_dev(dev);
+
+		return (pdev->current_state != PCI_D0 && pdev->current_state != PCI_UNKNOWN) ||
+		       pci_dev_is_disconnected(pdev) || READ_ONCE(pdev->in_reset);
+	}
+#ifdef CONFIG_PM_SLEEP
+	if (dev->power.is_noirq_suspended)
+		return true;
+#endif
+	return pm_runtime_suspended(dev);
+}
+
+/* From here on: called with the lock of the interrupt descriptor held */
+
+static void msi_store_do_mask(struct msi_vector *vector, bool mask)
+{
+	const struct msi_table_ops *ops = to_msi_store(vector->table)->ops;
+
+	if (!ops->mask)
+		return;
+
+	trace_msi_vector_mask(vector->table, vector->label, vector->irq, mask);
+	if (mask)
+		ops->mask(vector);
+	else
+		ops->unmask(vector);
+}
+
+static void msi_store_do_write_msg(struct msi_vector *vector, const struct msi_message *msg)
+{
+	const struct msi_table_ops *ops = to_msi_store(vector->table)->ops;
+
+	trace_msi_vector_write_msg(vector->table, vector->label, vector->irq, msg);
+	if (!msg->address && !msg->data && ops->clear_msg)
+		ops->clear_msg(vector);
+	else
+		ops->write_msg(vector, msg);
+}
+
+/* As a vector without a handler has to be */
+static void msi_store_do_silence(struct msi_vector *vector)
+{
+	if (to_msi_store(vector->table)->ops->mask)
+		msi_store_do_mask(vector, true);
+	else
+		msi_store_do_write_msg(vector, &(struct msi_message) { });
+}
 
 static void msi_store_mask(struct irq_data *data)
 {
 	struct msi_vector *vector = irq_data_to_vector(data);
-	const struct msi_table_ops *ops = to_msi_store(vector->table)->ops;
 
-	if (ops->mask)
-		ops->mask(vector);
+	if (!msi_store_unreachable(to_msi_store(vector->table)))
+		msi_store_do_mask(vector, true);
 }
 
 static void msi_store_unmask(struct irq_data *data)
 {
 	struct msi_vector *vector = irq_data_to_vector(data);
-	const struct msi_table_ops *ops = to_msi_store(vector->table)->ops;
 
-	if (ops->unmask)
-		ops->unmask(vector);
+	if (!msi_store_unreachable(to_msi_store(vector->table)))
+		msi_store_do_mask(vector, false);
 }
 
 /*
@@ -118,17 +208,27 @@ static void msi_store_shutdown(struct irq_data *data)
 static void msi_store_write_msg(struct irq_data *data, struct msi_msg *msg)
 {
 	struct msi_vector *vector = irq_data_to_vector(data);
-	const struct msi_table_ops *ops = to_msi_store(vector->table)->ops;
 	const struct msi_message message = {
 		.address	= (u64)msg->address_hi << 32 | msg->address_lo,
 		.data		= msg->data,
 	};
 
 	vector->desc->msg = *msg;
-	if (!message.address && !message.data && ops->clear_msg)
-		ops->clear_msg(vector);
-	else
-		ops->write_msg(vector, &message);
+	if (!msi_store_unreachable(to_msi_store(vector->table)))
+		msi_store_do_write_msg(vector, &message);
+	msi_vector_changed(vector, &message);
+}
+
+/* The slow bus; no other lock is held */
+
+static void msi_store_bus_lock(struct irq_data *data)
+{
+	msi_store_lock(to_msi_store(irq_data_to_vector(data)->table));
+}
+
+static void msi_store_bus_sync_unlock(struct irq_data *data)
+{
+	msi_store_unlock(to_msi_store(irq_data_to_vector(data)->table));
 }
 
 static void msi_store_set_desc(msi_alloc_info_t *arg, struct msi_desc *desc)
@@ -137,79 +237,242 @@ static void msi_store_set_desc(msi_alloc_info_t *arg, struct msi_desc *desc)
 	arg->hwirq = container_of(desc, struct msi_store_vector, desc)->vector.label;
 }
 
-static int msi_store_alloc_irq(struct msi_store *store, struct msi_vector *vector,
-			       const struct irq_affinity_desc *affinity)
+static void msi_store_init_irq(struct msi_store *store, struct msi_vector *vector)
 {
-	struct device *dev = store->table.dev;
-	msi_alloc_info_t arg = store->alloc_info;
-	int virq, ret;
-
-	store->dom_ops.set_desc(&arg, vector->desc);
-	virq = __irq_domain_alloc_irqs(store->domain, -1, 1, dev_to_node(dev), &arg, false,
-				       affinity);
-	if (virq < 0)
-		return virq;
+	struct irq_data *data = irq_get_irq_data(vector->irq);
 
 	/*
 	 * The interrupt is not activated before it is requested. Where the
 	 * parent can reserve it holds a reservation until then.
 	 */
-	irq_set_msi_desc_off(virq, 0, vector->desc);
-	irq_debugfs_copy_devname(virq, dev);
-	vector->irq = virq;
+	irq_set_msi_desc_off(vector->irq, 0, vector->desc);
+	irq_debugfs_copy_devname(vector->irq, store->table.dev);
 
 	/* There is no message to update before the interrupt is activated. */
-	irqd_set_affinity_on_activate(irq_get_irq_data(virq));
+	irqd_set_affinity_on_activate(data);
 	/*
 	 * What can not be masked has to be moved step by step. x86 takes this
 	 * bit for a sign of that, and does not set it for a managed affinity.
 	 */
 	if (!store->ops->mask)
-		irqd_set_can_reserve(irq_get_irq_data(virq));
+		irqd_set_can_reserve(data);
 
-	scoped_irqdesc_get_and_lock(virq, 0) {
-		if (store->ops->mask)
-			store->ops->mask(vector);
-		else
-			store->ops->clear_msg(vector);
+	scoped_irqdesc_get_and_lock(vector->irq, 0) {
+		if (!msi_store_unreachable(store))
+			msi_store_do_silence(vector);
 	}
+}
 
-	ret = msi_sysfs_populate_desc(dev, vector->desc);
+static int msi_store_add_sysfs(struct device *dev, struct msi_vector **vectors, unsigned int n)
+{
+	for (unsigned int i = 0; i < n; i++) {
+		int ret = msi_sysfs_populate_desc(dev, vectors[i]->desc);
+
+		if (!ret)
+			continue;
+		while (i--)
+			msi_sysfs_remove_desc(dev, vectors[i]->desc);
+		return ret;
+	}
+	return 0;
+}
+
+/* All @n interrupts, in one call of the irq core, or none */
+static int msi_store_alloc_irqs(struct msi_store *store, struct msi_vector **vectors,
+				unsigned int n, const struct irq_affinity_desc *affinity)
+{
+	unsigned long chunk = atomic_long_inc_return(&store->chunks);
+	struct device *dev = store->table.dev;
+	msi_alloc_info_t arg = store->alloc_info;
+	int virq, ret;
+
+	store->dom_ops.set_desc(&arg, vectors[0]->desc);
+	virq = __irq_domain_alloc_irqs(store->domain, -1, n, dev_to_node(dev), &arg, false,
+				       affinity);
+	if (virq < 0)
+		return virq;
+
+	msi_store_lock(store);
+	for (unsigned int i = 0; i < n; i++) {
+		struct msi_store_vector *sv = to_msi_store_vector(vectors[i]);
+
+		sv->chunk = chunk;
+		sv->chunk_size = n;
+		vectors[i]->irq = virq + i;
+		msi_store_init_irq(store, vectors[i]);
+	}
+	msi_store_unlock(store);
+
+	ret = msi_store_add_sysfs(dev, vectors, n);
 	if (ret)
-		irq_domain_free_irqs(virq, 1);
+		irq_domain_free_irqs(virq, n);
 	return ret;
 }
 
-static int msi_store_alloc(struct msi_vector *vector, const struct msi_vector_request *req)
+static void msi_store_exit_vectors(struct msi_store *store, struct msi_vector **vectors,
+				   unsigned int n)
 {
-	struct msi_store_vector *sv = container_of(vector, struct msi_store_vector, vector);
-	struct msi_store *store = to_msi_store(vector->table);
+	for (unsigned int i = 0; store->ops->exit_vector && i < n; i++)
+		store->ops->exit_vector(vectors[i]);
+}
+
+static int msi_store_init_vectors(struct msi_store *store, struct msi_vector **vectors,
+				  unsigned int n)
+{
+	for (unsigned int i = 0; store->ops->init_vector && i < n; i++) {
+		int ret = store->ops->init_vector(vectors[i]);
+
+		if (ret) {
+			msi_store_exit_vectors(store, vectors, i);
+			return ret;
+		}
+	}
+	return 0;
+}
+
+static int msi_store_alloc_chunk(struct msi_store *store, struct msi_vector **vectors,
+				 unsigned int n, const struct irq_affinity_desc *affinity)
+{
 	int ret;
 
-	sv->desc.dev = vector->table->dev;
-	sv->desc.nvec_used = 1;
-	vector->desc = &sv->desc;
+	for (unsigned int i = 0; i < n; i++) {
+		struct msi_store_vector *sv = to_msi_store_vector(vectors[i]);
 
-	if (store->ops->init_vector) {
-		ret = store->ops->init_vector(vector);
-		if (ret)
-			return ret;
+		sv->desc.dev = store->table.dev;
+		sv->desc.nvec_used = 1;
+		vectors[i]->desc = &sv->desc;
 	}
 
-	ret = msi_store_alloc_irq(store, vector, req->affinity);
-	if (ret && store->ops->exit_vector)
-		store->ops->exit_vector(vector);
+	ret = msi_store_init_vectors(store, vectors, n);
+	if (ret)
+		return ret;
+
+	ret = msi_store_alloc_irqs(store, vectors, n, affinity);
+	/* What interrupt remapping says to more than one interrupt */
+	if (ret == -EINVAL && n > 1)
+		WRITE_ONCE(store->single, true);
+	if (ret)
+		msi_store_exit_vectors(store, vectors, n);
 	return ret;
 }
 
-static void msi_store_free(struct msi_vector *vector)
+static bool msi_store_affinity_valid(const struct msi_store *store, unsigned int n,
+				     const struct irq_affinity_desc *affinity)
 {
-	struct msi_store *store = to_msi_store(vector->table);
+	/* CPU hotplug shuts a managed interrupt down without the lock of the bus. */
+	for (unsigned int i = 0; store->ops->lock && affinity && i < n; i++) {
+		if (affinity[i].is_managed)
+			return false;
+	}
+	return true;
+}
 
-	msi_sysfs_remove_desc(vector->table->dev, vector->desc);
-	irq_domain_free_irqs(vector->irq, 1);
-	if (store->ops->exit_vector)
-		store->ops->exit_vector(vector);
+static int msi_store_alloc(struct msi_table *table, struct msi_vector **vectors, unsigned int n,
+			   u32 lowest, const struct irq_affinity_desc *affinity)
+{
+	struct msi_store *store = to_msi_store(table);
+	unsigned int done = 0;
+
+	if (!msi_store_affinity_valid(store, n, affinity))
+		return -EOPNOTSUPP;
+
+	while (done < n) {
+		/*
+		 * A power of two, as some parents round up to that, and would
+		 * lose the rest when the interrupts are freed one by one.
+		 */
+		unsigned int chunk = store->single ? 1 : rounddown_pow_of_two(n - done);
+		int ret;
+
+		ret = msi_store_alloc_chunk(store, vectors + done, chunk,
+					    affinity ? affinity + done : NULL);
+		if (ret == -EINVAL && chunk > 1 && store->single)
+			continue;
+		if (ret)
+			return done ? : ret;
+		done += chunk;
+	}
+	return done;
+}
+
+/* Whether @vectors begins with all interrupts which were allocated at a time */
+static bool msi_store_is_chunk(struct msi_vector **vectors, unsigned int n)
+{
+	struct msi_store_vector *first = to_msi_store_vector(vectors[0]);
+
+	if (first->chunk_size > n)
+		return false;
+	for (unsigned int i = 1; i < first->chunk_size; i++) {
+		if (to_msi_store_vector(vectors[i])->chunk != first->chunk ||
+		    vectors[i]->irq != vectors[0]->irq + i)
+			return false;
+	}
+	return true;
+}
+
+static void msi_store_free(struct msi_table *table, struct msi_vector **vectors, unsigned int n)
+{
+	struct msi_store *store = to_msi_store(table);
+	unsigned int i, step;
+
+	for (i = 0; i < n; i++)
+		msi_sysfs_remove_desc(table->dev, vectors[i]->desc);
+
+	for (i = 0; i < n; i += step) {
+		step = 1;
+		if (msi_store_is_chunk(vectors + i, n - i))
+			step = to_msi_store_vector(vectors[i])->chunk_size;
+		irq_domain_free_irqs(vectors[i]->irq, step);
+	}
+
+	msi_store_exit_vectors(store, vectors, n);
+}
+
+static void msi_store_restore_vector(struct msi_store *store, struct msi_vector *vector)
+{
+	struct irq_desc *desc = irq_to_desc(vector->irq);
+	struct msi_message msg;
+	struct irq_data *data;
+	bool masked;
+
+	if (!desc)
+		return;
+
+	guard(raw_spinlock_irqsave)(&desc->lock);
+	data = irq_desc_get_irq_data(desc);
+	/* The interrupt was just freed, or cut off. */
+	if (data->chip != &store->chip || irq_data_to_vector(data) != vector)
+		return;
+
+	msi_store_do_silence(vector);
+	if (!msi_vector_read_msg(vector, &msg))
+		return;
+
+	msi_store_do_write_msg(vector, &msg);
+	if (store->info.flags & (MSI_FLAG_PCI_MSI_STARTUP_PARENT | MSI_FLAG_PCI_MSI_MASK_PARENT))
+		masked = !irqd_is_started(data);
+	else
+		masked = irqd_irq_masked(data);
+	if (!masked)
+		msi_store_do_mask(vector, false);
+}
+
+static void msi_store_restore(struct msi_table *table)
+{
+	struct msi_store *store = to_msi_store(table);
+	unsigned long label;
+
+	msi_store_lock(store);
+	for (label = 0; ; label++) {
+		struct msi_vector *vector;
+
+		guard(rcu)();
+		vector = xa_find(&table->labels, &label, ULONG_MAX, XA_PRESENT);
+		if (!vector)
+			break;
+		msi_store_restore_vector(store, vector);
+	}
+	msi_store_unlock(store);
 }
 
 static void msi_store_destroy(struct msi_table *table)
@@ -228,9 +491,11 @@ static void msi_store_destroy(struct msi_table *table)
 }
 
 static const struct msi_table_backend msi_store_backend = {
+	.kind		= "IMS",
 	.vector_size	= sizeof(struct msi_store_vector),
 	.alloc		= msi_store_alloc,
 	.free		= msi_store_free,
+	.restore	= msi_store_restore,
 	.destroy	= msi_store_destroy,
 };
 
@@ -238,11 +503,14 @@ static bool msi_table_info_valid(const struct msi_table_info *info)
 {
 	const struct msi_table_ops *ops = info->ops;
 
-	if (!info->name || !ops || !ops->write_msg || !ops->mask != !ops->unmask)
+	if (!info->name || !ops == !info->mmio || info->flags & ~MSI_TABLE_UNREMAPPED)
 		return false;
-	if (!ops->mask && !ops->clear_msg)
+	if (info->mmio)
+		return msi_mmio_layout_valid(info->mmio, info->size);
+
+	if (!ops->write_msg || !ops->mask != !ops->unmask || !ops->lock != !ops->unlock)
 		return false;
-	return !(info->flags & ~MSI_TABLE_UNREMAPPED);
+	return ops->mask || ops->clear_msg;
 }
 
 /*
@@ -261,6 +529,16 @@ static bool msi_parent_routes_ims(struct device *dev, const struct irq_domain *p
 	dev_err(dev, "MSI table %s: device is not behind interrupt remapping (parent domain %s), messages may be lost\n",
 		info->name, parent->name);
 	return false;
+}
+
+/*
+ * The message of an interrupt which moves is written by whoever moves it, in
+ * atomic context and without the lock of a slow bus.
+ */
+static bool msi_parent_serves_slow_bus(const struct irq_domain *parent)
+{
+	return parent->msi_parent_ops->supported_flags & (MSI_FLAG_STABLE_MSG |
+							  MSI_FLAG_NO_AFFINITY);
 }
 
 /* The parents of PCI devices look at the PCI device behind a message. */
@@ -285,6 +563,10 @@ static int msi_store_create_domain(struct msi_store *store, struct irq_domain *p
 		.irq_write_msi_msg	= msi_store_write_msg,
 		.flags			= IRQCHIP_ONESHOT_SAFE,
 	};
+	if (store->ops->lock) {
+		store->chip.irq_bus_lock = msi_store_bus_lock;
+		store->chip.irq_bus_sync_unlock = msi_store_bus_sync_unlock;
+	}
 	store->dom_ops = (struct msi_domain_ops) {
 		.set_desc		= msi_store_set_desc,
 	};
@@ -353,8 +635,9 @@ static int msi_store_create_domain(struct msi_store *store, struct irq_domain *p
  *	%-ENODEV	@dev has no MSI domain
  *	%-EOPNOTSUPP	the domain is not an MSI parent, can not serve this
  *			device, or does not see to it that the messages of a
- *			device-specific store arrive, which is said in the log;
- *			see %MSI_TABLE_UNREMAPPED
+ *			device-specific store arrive, which is said in the log,
+ *			see %MSI_TABLE_UNREMAPPED; or the store is behind a slow
+ *			bus, and messages of the parent change with the affinity
  *	%-ENOSPC	the parent has no room for another store of the device
  *	%-ENOMEM	no memory
  */
@@ -373,6 +656,8 @@ struct msi_table *msi_allocate_table(struct device *dev, const struct msi_table_
 	if (!irq_domain_is_msi_parent(parent) || !msi_parent_serves_bus(dev, parent) ||
 	    !msi_parent_routes_ims(dev, parent, info))
 		return ERR_PTR(-EOPNOTSUPP);
+	if (info->ops && info->ops->lock && !msi_parent_serves_slow_bus(parent))
+		return ERR_PTR(-EOPNOTSUPP);
 
 	name_size = strlen(info->name) + 1;
 	struct msi_store *store __free(kfree) = kzalloc_flex(*store, name, name_size);
@@ -380,7 +665,9 @@ struct msi_table *msi_allocate_table(struct device *dev, const struct msi_table_
 		return ERR_PTR(-ENOMEM);
 
 	strscpy(store->name, info->name, name_size);
-	store->ops = info->ops;
+	store->ops = info->ops ? : &msi_mmio_ops;
+	if (info->mmio)
+		store->mmio = *info->mmio;
 	store->table.dev = dev;
 	store->table.backend = &msi_store_backend;
 	store->table.name = store->name;

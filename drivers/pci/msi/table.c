@@ -12,6 +12,8 @@
 #include <linux/mutex.h>
 #include <linux/slab.h>
 
+#include <trace/events/msi_table.h>
+
 #include "msi.h"
 
 /**
@@ -19,7 +21,8 @@
  * @table:	The table
  * @mutex:	Serializes allocation and free, and so switching the capability
  * @enabled:	Number of usable labels while MSI is on, 1 while MSI-X is, or 0
- * @live:	Number of allocated vectors of MSI, which is switched off with the last
+ * @live:	Number of allocated vectors, where the capability is switched off
+ *		with the last one
  */
 struct pci_msi_table {
 	struct msi_table	table;
@@ -72,136 +75,189 @@ static int pci_msix_table_enable(struct pci_msi_table *ptable)
 	return ret;
 }
 
-static int pci_msix_table_alloc_dyn(struct pci_msi_table *ptable, struct msi_vector *vector,
-				    const struct irq_affinity_desc *affinity)
+static int pci_msix_table_insert_descs(struct pci_dev *pdev, struct msi_vector **vectors,
+				       unsigned int n, const struct irq_affinity_desc *affinity)
+{
+	for (unsigned int i = 0; i < n; i++) {
+		struct msi_desc desc = { .msi_index = vectors[i]->label };
+		int ret;
+
+		/*
+		 * Not pci_msix_alloc_irq_at(): when it allocates the only vector
+		 * then the descriptor is not prepared yet when the core looks
+		 * whether it can be masked, and the vector gets more than a
+		 * reservation.
+		 */
+		msix_prepare_msi_desc(pdev, &desc);
+		desc.affinity = (struct irq_affinity_desc *)(affinity ? affinity + i : NULL);
+		ret = msi_insert_msi_desc(&pdev->dev, &desc);
+		if (ret) {
+			msi_domain_free_irqs_range_locked(&pdev->dev, MSI_DEFAULT_DOMAIN,
+							  vectors[0]->label, vectors[i]->label);
+			return ret;
+		}
+	}
+	return 0;
+}
+
+static int pci_msix_table_alloc_dyn(struct pci_msi_table *ptable, struct msi_vector **vectors,
+				    unsigned int n, const struct irq_affinity_desc *affinity)
 {
 	struct pci_dev *pdev = to_pci_dev(ptable->table.dev);
-	struct msi_desc desc = { .msi_index = vector->label };
+	u32 first = vectors[0]->label;
 	int ret;
 
 	ret = pci_msix_table_enable(ptable);
 	if (ret)
 		return ret;
 
-	/*
-	 * Not pci_msix_alloc_irq_at(): when it allocates the only vector then
-	 * the descriptor is not prepared yet when the core looks whether it can
-	 * be masked, and the vector gets more than a reservation.
-	 */
-	msix_prepare_msi_desc(pdev, &desc);
-	desc.affinity = (struct irq_affinity_desc *)affinity;
-
-	scoped_guard(msi_descs_lock, &pdev->dev) {
-		ret = msi_insert_msi_desc(&pdev->dev, &desc);
-		if (!ret)
-			ret = msi_domain_alloc_irqs_range_locked(&pdev->dev, MSI_DEFAULT_DOMAIN,
-								 vector->label, vector->label);
-	}
+	guard(msi_descs_lock)(&pdev->dev);
+	ret = pci_msix_table_insert_descs(pdev, vectors, n, affinity);
 	if (ret)
 		return ret;
 
-	vector->irq = msi_get_virq(&pdev->dev, vector->label);
-	return 0;
+	ret = msi_domain_alloc_irqs_range_locked(&pdev->dev, MSI_DEFAULT_DOMAIN, first,
+						 first + n - 1);
+	/* Some of them; but it has freed all. */
+	if (ret > 0)
+		ret = -ENOSPC;
+	return ret ? : n;
 }
 
 /*
  * The parent does not support dynamic allocation, or the domain is not below an
  * MSI parent: the one allocation which switches MSI-X on is all there can be.
  */
-static int pci_msix_table_alloc_static(struct pci_msi_table *ptable, struct msi_vector *vector,
-				       const struct irq_affinity_desc *affinity)
+static int pci_msix_table_alloc_static(struct pci_msi_table *ptable, struct msi_vector **vectors,
+				       unsigned int n, const struct irq_affinity_desc *affinity)
 {
 	struct pci_dev *pdev = to_pci_dev(ptable->table.dev);
-	struct msix_entry entry = { .entry = vector->label };
 	int ret;
 
 	if (ptable->enabled || affinity)
 		return -EOPNOTSUPP;
-	if (entry.entry && pci_msi_domain_supports(pdev, MSI_FLAG_MSIX_CONTIGUOUS, DENY_LEGACY))
+	if (vectors[0]->label &&
+	    pci_msi_domain_supports(pdev, MSI_FLAG_MSIX_CONTIGUOUS, DENY_LEGACY))
 		return -EOPNOTSUPP;
 
-	ret = __pci_enable_msix_range(pdev, &entry, 1, 1, NULL, 0);
-	if (ret < 0)
-		return ret;
+	struct msix_entry *entries __free(kfree) = kcalloc(n, sizeof(*entries), GFP_KERNEL);
+	if (!entries)
+		return -ENOMEM;
 
-	ptable->enabled = 1;
-	vector->irq = entry.vector;
-	return 0;
+	for (unsigned int i = 0; i < n; i++)
+		entries[i].entry = vectors[i]->label;
+	ret = __pci_enable_msix_range(pdev, entries, 1, n, NULL, 0);
+	for (int i = 0; i < ret; i++)
+		vectors[i]->irq = entries[i].vector;
+	if (ret > 0) {
+		ptable->enabled = 1;
+		ptable->live = ret;
+	}
+	return ret;
 }
 
-static int pci_msix_table_alloc(struct msi_vector *vector, const struct msi_vector_request *req)
+static int pci_msix_table_alloc(struct msi_table *table, struct msi_vector **vectors,
+				unsigned int n, u32 lowest,
+				const struct irq_affinity_desc *affinity)
 {
-	struct pci_msi_table *ptable = to_pci_msi_table(vector->table);
-	struct pci_dev *pdev = to_pci_dev(vector->table->dev);
+	struct pci_msi_table *ptable = to_pci_msi_table(table);
+	struct pci_dev *pdev = to_pci_dev(table->dev);
 	bool was_enabled;
 	int ret;
 
 	guard(mutex)(&ptable->mutex);
 	was_enabled = ptable->enabled;
-	if (pci_msix_can_alloc_dyn(pdev))
-		ret = pci_msix_table_alloc_dyn(ptable, vector, req->affinity);
-	else
-		ret = pci_msix_table_alloc_static(ptable, vector, req->affinity);
-	if (ret) {
-		if (!was_enabled)
-			pci_msi_table_disable(ptable);
-		return ret;
+	if (pci_msix_can_alloc_dyn(pdev)) {
+		ret = pci_msix_table_alloc_dyn(ptable, vectors, n, affinity);
+		for (int i = 0; i < ret; i++)
+			vectors[i]->irq = msi_get_virq(&pdev->dev, vectors[i]->label);
+	} else {
+		ret = pci_msix_table_alloc_static(ptable, vectors, n, affinity);
 	}
+	if (ret < 0 && !was_enabled)
+		pci_msi_table_disable(ptable);
 
-	vector->desc = irq_get_msi_desc(vector->irq);
-	return 0;
+	for (int i = 0; i < ret; i++)
+		vectors[i]->desc = irq_get_msi_desc(vectors[i]->irq);
+	return ret;
 }
 
-static void pci_msix_table_free(struct msi_vector *vector)
+static void pci_msix_table_free(struct msi_table *table, struct msi_vector **vectors,
+				unsigned int n)
 {
-	struct pci_msi_table *ptable = to_pci_msi_table(vector->table);
-	struct pci_dev *pdev = to_pci_dev(vector->table->dev);
+	struct pci_msi_table *ptable = to_pci_msi_table(table);
+	struct pci_dev *pdev = to_pci_dev(table->dev);
+	unsigned int run;
 
 	guard(mutex)(&ptable->mutex);
-	if (pci_msix_can_alloc_dyn(pdev))
-		msi_domain_free_irqs_range(&pdev->dev, MSI_DEFAULT_DOMAIN, vector->label,
-					   vector->label);
-	else
-		pci_msi_table_disable(ptable);
+	if (!pci_msix_can_alloc_dyn(pdev)) {
+		ptable->live -= n;
+		if (!ptable->live)
+			pci_msi_table_disable(ptable);
+		return;
+	}
+
+	guard(msi_descs_lock)(&pdev->dev);
+	for (; n; vectors += run, n -= run) {
+		u32 first = vectors[0]->label;
+
+		run = msi_vectors_run(vectors, n);
+		msi_domain_free_irqs_range_locked(&pdev->dev, MSI_DEFAULT_DOMAIN, first,
+						  first + run - 1);
+	}
 }
 
-static int pci_msi_table_alloc(struct msi_vector *vector, const struct msi_vector_request *req)
+/* The first of @n vectors, as far as their messages were granted */
+static int pci_msi_table_take(struct pci_msi_table *ptable, struct msi_vector **vectors,
+			      unsigned int n, u32 lowest)
 {
-	struct pci_msi_table *ptable = to_pci_msi_table(vector->table);
-	struct pci_dev *pdev = to_pci_dev(vector->table->dev);
+	struct pci_dev *pdev = to_pci_dev(ptable->table.dev);
+	unsigned int i;
+
+	for (i = 0; i < n && vectors[i]->label < ptable->enabled; i++) {
+		vectors[i]->irq = pci_irq_vector(pdev, vectors[i]->label);
+		vectors[i]->desc = irq_get_msi_desc(vectors[i]->irq);
+	}
+	ptable->live += i;
+	if (i)
+		return i;
+	return lowest < ptable->enabled ? -ENOSPC : -EOPNOTSUPP;
+}
+
+static int pci_msi_table_alloc(struct msi_table *table, struct msi_vector **vectors,
+			       unsigned int n, u32 lowest,
+			       const struct irq_affinity_desc *affinity)
+{
+	struct pci_msi_table *ptable = to_pci_msi_table(table);
+	struct pci_dev *pdev = to_pci_dev(table->dev);
 	int ret;
 
 	/* The messages differ in the data only, so all go to the same CPUs. */
-	if (req->affinity)
+	if (affinity)
 		return -EOPNOTSUPP;
 
 	guard(mutex)(&ptable->mutex);
 	if (!ptable->enabled) {
-		ret = __pci_enable_msi_range(pdev, 1, vector->table->size, NULL);
+		ret = __pci_enable_msi_range(pdev, 1, table->size, NULL);
 		if (ret < 0)
 			return ret;
 		ptable->enabled = ret;
 	}
 
-	if (vector->label >= ptable->enabled) {
-		ret = req->lowest < ptable->enabled ? -ENOSPC : -EOPNOTSUPP;
-		if (!ptable->live)
-			pci_msi_table_disable(ptable);
-		return ret;
-	}
-
-	ptable->live++;
-	vector->irq = pci_irq_vector(pdev, vector->label);
-	vector->desc = irq_get_msi_desc(vector->irq);
-	return 0;
+	ret = pci_msi_table_take(ptable, vectors, n, lowest);
+	if (!ptable->live)
+		pci_msi_table_disable(ptable);
+	return ret;
 }
 
-static void pci_msi_table_free(struct msi_vector *vector)
+static void pci_msi_table_free(struct msi_table *table, struct msi_vector **vectors,
+			       unsigned int n)
 {
-	struct pci_msi_table *ptable = to_pci_msi_table(vector->table);
+	struct pci_msi_table *ptable = to_pci_msi_table(table);
 
 	guard(mutex)(&ptable->mutex);
-	if (!--ptable->live)
+	ptable->live -= n;
+	if (!ptable->live)
 		pci_msi_table_disable(ptable);
 }
 
@@ -216,6 +272,7 @@ static void pci_msi_table_destroy(struct msi_table *table)
 }
 
 static const struct msi_table_backend pci_msix_table_backend = {
+	.kind		= "PCI/MSI-X",
 	.vector_size	= sizeof(struct msi_vector),
 	.alloc		= pci_msix_table_alloc,
 	.free		= pci_msix_table_free,
@@ -223,11 +280,51 @@ static const struct msi_table_backend pci_msix_table_backend = {
 };
 
 static const struct msi_table_backend pci_msi_table_backend = {
+	.kind		= "PCI/MSI",
 	.vector_size	= sizeof(struct msi_vector),
 	.alloc		= pci_msi_table_alloc,
 	.free		= pci_msi_table_free,
 	.destroy	= pci_msi_table_destroy,
 };
+
+/**
+ * pci_msi_table_wrote_msg - The PCI core has written a message of a table
+ * @table:	Table which owns the capability
+ * @desc:	MSI descriptor of the message
+ *
+ * Context: With the lock of the first interrupt of @desc held, interrupts off.
+ */
+void pci_msi_table_wrote_msg(struct msi_table *table, struct msi_desc *desc)
+{
+	struct msi_message msg = {
+		.address	= (u64)desc->msg.address_hi << 32 | desc->msg.address_lo,
+		.data		= desc->msg.data,
+	};
+	bool valid = msg.address || msg.data;
+
+	trace_msi_vector_write_msg(table, desc->msi_index, desc->irq, &msg);
+
+	guard(rcu)();
+	for (unsigned int i = 0; i < desc->nvec_used; i++) {
+		struct msi_vector *vector = xa_load(&table->labels, desc->msi_index + i);
+
+		if (vector)
+			msi_vector_changed(vector, &msg);
+		/* The device adds the message number to the data of multiple MSI. */
+		msg.data += valid;
+	}
+}
+
+/* With the lock of the interrupt descriptor held */
+void __pci_msi_table_trace_mask(struct irq_data *data, bool masked)
+{
+	struct msi_desc *desc = irq_data_get_msi_desc(data);
+	struct msi_table *table = msi_desc_to_pci_dev(desc)->msi_table;
+
+	if (table)
+		trace_msi_vector_mask(table, desc->msi_index + data->irq - desc->irq, data->irq,
+				      masked);
+}
 
 static int pci_msi_table_init(struct msi_table *table, struct pci_dev *pdev, unsigned int flags)
 {
@@ -266,8 +363,9 @@ static int pci_msi_table_init(struct msi_table *table, struct pci_dev *pdev, uns
  * number (7.7.1).
  *
  * MSI-X is switched on by the first allocation and off with the table. If the
- * parent domain does not support dynamic allocation then there can be only one
- * vector, and further ones get %-EOPNOTSUPP.
+ * parent domain does not support dynamic allocation then the first allocation, of
+ * one or several vectors, is the only one; further ones get %-EOPNOTSUPP, as does
+ * an affinity, until all vectors are freed, which switches MSI-X off.
  *
  * MSI is switched on by the first allocation, with as many messages as the
  * parent domain grants, and off with the last vector. Labels above what was

@@ -382,6 +382,8 @@ impl<S: Store> VTable<S> {
             } else {
                 None
             },
+            lock: None,
+            unlock: None,
         }
     };
 

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#undef TRACE_SYSTEM
+#define TRACE_SYSTEM msi_table
+
+#if !defined(_TRACE_MSI_TABLE_H) || defined(TRACE_HEADER_MULTI_READ)
+#define _TRACE_MSI_TABLE_H
+
+#include <linux/device.h>
+#include <linux/msi_table_core.h>
+#include <linux/tracepoint.h>
+
+DECLARE_EVENT_CLASS(msi_table,
+	TP_PROTO(const struct msi_table *table),
+	TP_ARGS(table),
+	TP_STRUCT__entry(
+		__string(	device,	dev_name(table->dev)	)
+		__string(	table,	table->name		)
+		__field(	u32,	size			)
+	),
+	TP_fast_assign(
+		__assign_str(device);
+		__assign_str(table);
+		__entry->size = table->size;
+	),
+	TP_printk("device=%s table=%s size=%u", __get_str(device), __get_str(table),
+		  __entry->size)
+);
+
+DEFINE_EVENT(msi_table, msi_table_create,
+	TP_PROTO(const struct msi_table *table),
+	TP_ARGS(table)
+);
+
+DEFINE_EVENT(msi_table, msi_table_destroy,
+	TP_PROTO(const struct msi_table *table),
+	TP_ARGS(table)
+);
+
+DECLARE_EVENT_CLASS(msi_vector,
+	TP_PROTO(const struct msi_table *table, u32 label, unsigned int irq),
+	TP_ARGS(table, label, irq),
+	TP_STRUCT__entry(
+		__string(	device,		dev_name(table->dev)	)
+		__string(	table,		table->name		)
+		__field(	u32,		label			)
+		__field(	unsigned int,	irq			)
+	),
+	TP_fast_assign(
+		__assign_str(device);
+		__assign_str(table);
+		__entry->label = label;
+		__entry->irq = irq;
+	),
+	TP_printk("device=%s table=%s label=%u irq=%u", __get_str(device), __get_str(table),
+		  __entry->label, __entry->irq)
+);
+
+DEFINE_EVENT(msi_vector, msi_vector_alloc,
+	TP_PROTO(const struct msi_table *table, u32 label, unsigned int irq),
+	TP_ARGS(table, label, irq)
+);
+
+DEFINE_EVENT(msi_vector, msi_vector_free,
+	TP_PROTO(const struct msi_table *table, u32 label, unsigned int irq),
+	TP_ARGS(table, label, irq)
+);
+
+TRACE_EVENT(msi_vector_write_msg,
+	TP_PROTO(const struct msi_table *table, u32 label, unsigned int irq,
+		 const struct msi_message *msg),
+	TP_ARGS(table, label, irq, msg),
+	TP_STRUCT__entry(
+		__string(	device,		dev_name(table->dev)	)
+		__string(	table,		table->name		)
+		__field(	u32,		label			)
+		__field(	unsigned int,	irq			)
+		__field(	u64,		address			)
+		__field(	u32,		data			)
+	),
+	TP_fast_assign(
+		__assign_str(device);
+		__assign_str(table);
+		__entry->label = label;
+		__entry->irq = irq;
+		__entry->address = msg->address;
+		__entry->data = msg->data;
+	),
+	TP_printk("device=%s table=%s label=%u irq=%u address=0x%llx data=0x%x",
+		  __get_str(device), __get_str(table), __entry->label, __entry->irq,
+		  __entry->address, __entry->data)
+);
+
+TRACE_EVENT(msi_vector_mask,
+	TP_PROTO(const struct msi_table *table, u32 label, unsigned int irq, bool masked),
+	TP_ARGS(table, label, irq, masked),
+	TP_STRUCT__entry(
+		__string(	device,		dev_name(table->dev)	)
+		__string(	table,		table->name		)
+		__field(	u32,		label			)
+		__field(	unsigned int,	irq			)
+		__field(	bool,		masked			)
+	),
+	TP_fast_assign(
+		__assign_str(device);
+		__assign_str(table);
+		__entry->label = label;
+		__entry->irq = irq;
+		__entry->masked = masked;
+	),
+	TP_printk("device=%s table=%s label=%u irq=%u masked=%d", __get_str(device),
+		  __get_str(table), __entry->label, __entry->irq, __entry->masked)
+);
+
+#endif /* _TRACE_MSI_TABLE_H */
+
+#include <trace/define_trace.h>

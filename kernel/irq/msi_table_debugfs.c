@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * MSI tables in debugfs: one file per table, which lists its vectors
+ */
+#include <linux/debugfs.h>
+#include <linux/device.h>
+#include <linux/irq.h>
+#include <linux/irqdesc.h>
+#include <linux/seq_file.h>
+#include <linux/slab.h>
+
+#include "internals.h"
+#include "msi_table.h"
+
+static struct dentry *msi_table_dir;
+
+/* The position is 0 for the head, and a label plus 1 after that. */
+static void *msi_table_seq_find(struct msi_table *table, loff_t *pos)
+{
+	unsigned long label = *pos - 1;
+	struct msi_vector *vector;
+
+	vector = xa_find(&table->labels, &label, ULONG_MAX, XA_PRESENT);
+	*pos = label + 1;
+	return vector;
+}
+
+static void *msi_table_seq_start(struct seq_file *m, loff_t *pos)
+{
+	rcu_read_lock();
+	return *pos ? msi_table_seq_find(m->private, pos) : SEQ_START_TOKEN;
+}
+
+static void *msi_table_seq_next(struct seq_file *m, void *v, loff_t *pos)
+{
+	++*pos;
+	return msi_table_seq_find(m->private, pos);
+}
+
+static void msi_table_seq_stop(struct seq_file *m, void *v)
+{
+	rcu_read_unlock();
+}
+
+static void msi_table_show_head(struct seq_file *m, struct msi_table *table)
+{
+	unsigned int live = 0;
+	struct msi_vector *vector;
+	unsigned long label;
+
+	xa_for_each(&table->labels, label, vector)
+		live++;
+
+	seq_printf(m, "device:  %s\n", dev_name(table->dev));
+	seq_printf(m, "kind:    %s\n", table->backend->kind);
+	seq_printf(m, "name:    %s\n", table->name);
+	seq_printf(m, "size:    %u\n", table->size);
+	seq_printf(m, "live:    %u\n", live);
+	seq_puts(m, "     label    irq address            data            count affinity\n");
+}
+
+static void msi_table_show_vector(struct seq_file *m, struct msi_vector *vector)
+{
+	struct irq_desc *desc = irq_to_desc(vector->irq);
+	struct msi_message msg;
+
+	if (!desc)
+		return;
+
+	guard(raw_spinlock_irq)(&desc->lock);
+	/* The vector is just being freed, and vector->desc is gone with it. */
+	if (desc->irq_data.chip == &no_irq_chip ||
+	    irq_data_get_msi_desc(&desc->irq_data) != vector->desc)
+		return;
+
+	seq_printf(m, "%10u %6u ", vector->label, vector->irq);
+	if (msi_vector_read_msg(vector, &msg))
+		seq_printf(m, "0x%016llx 0x%08x ", msg.address, msg.data);
+	else
+		seq_printf(m, "%-18s %-10s ", "-", "-");
+	seq_printf(m, "%10lu %*pbl\n", data_race(desc->tot_count),
+		   cpumask_pr_args(irq_data_get_affinity_mask(&desc->irq_data)));
+}
+
+static int msi_table_seq_show(struct seq_file *m, void *v)
+{
+	if (v == SEQ_START_TOKEN)
+		msi_table_show_head(m, m->private);
+	else
+		msi_table_show_vector(m, v);
+	return 0;
+}
+
+static const struct seq_operations msi_table_sops = {
+	.start	= msi_table_seq_start,
+	.next	= msi_table_seq_next,
+	.stop	= msi_table_seq_stop,
+	.show	= msi_table_seq_show,
+};
+DEFINE_SEQ_ATTRIBUTE(msi_table);
+
+/* Called with the list of tables locked, as is msi_table_debugfs_init() */
+void msi_table_add_debugfs(struct msi_table *table)
+{
+	if (!msi_table_dir)
+		return;
+
+	char *name __free(kfree) = kasprintf(GFP_KERNEL, "%s-%s", dev_name(table->dev),
+					     table->name);
+	if (name)
+		table->debugfs = debugfs_create_file(name, 0444, msi_table_dir, table,
+						     &msi_table_fops);
+}
+
+void msi_table_remove_debugfs(struct msi_table *table)
+{
+	debugfs_remove(table->debugfs);
+}
+
+void __init msi_table_debugfs_init(struct dentry *root)
+{
+	msi_table_dir = debugfs_create_dir("msi_tables", root);
+}

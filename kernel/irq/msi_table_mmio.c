@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The message store which is a plain linear table in MMIO, so that a driver
+ * only says where its registers are
+ */
+#include <linux/align.h>
+#include <linux/io.h>
+
+#include "msi_table.h"
+
+/* Called with the lock of the interrupt descriptor held */
+
+static void __iomem *msi_mmio_regs(struct msi_vector *vector, const struct msi_mmio_layout *layout)
+{
+	return layout->base + (size_t)layout->stride * msi_vector_label(vector);
+}
+
+static void msi_mmio_mask(struct msi_vector *vector)
+{
+	const struct msi_mmio_layout *layout = msi_store_mmio(vector);
+	void __iomem *control = msi_mmio_regs(vector, layout) + layout->control;
+
+	writel(readl(control) | layout->mask, control);
+	/* No message leaves the device after this. */
+	readl(control);
+}
+
+static void msi_mmio_unmask(struct msi_vector *vector)
+{
+	const struct msi_mmio_layout *layout = msi_store_mmio(vector);
+	void __iomem *control = msi_mmio_regs(vector, layout) + layout->control;
+
+	writel(readl(control) & ~layout->mask, control);
+}
+
+/* The device must not see half of a new message. */
+static void msi_mmio_write_msg(struct msi_vector *vector, const struct msi_message *msg)
+{
+	const struct msi_mmio_layout *layout = msi_store_mmio(vector);
+	void __iomem *regs = msi_mmio_regs(vector, layout);
+	u32 control = readl(regs + layout->control);
+
+	if ((control & layout->mask) != layout->mask)
+		writel(control | layout->mask, regs + layout->control);
+
+	writel(lower_32_bits(msg->address), regs + layout->address_lo);
+	writel(upper_32_bits(msg->address), regs + layout->address_hi);
+	writel(msg->data, regs + layout->data);
+
+	if ((control & layout->mask) != layout->mask)
+		writel(control, regs + layout->control);
+	readl(regs + layout->data);
+}
+
+const struct msi_table_ops msi_mmio_ops = {
+	.write_msg	= msi_mmio_write_msg,
+	.mask		= msi_mmio_mask,
+	.unmask		= msi_mmio_unmask,
+};
+
+bool msi_mmio_layout_valid(const struct msi_mmio_layout *layout, u32 size)
+{
+	const u32 regs[] = {
+		layout->address_lo, layout->address_hi, layout->data, layout->control,
+	};
+
+	if (!layout->base || !layout->mask || !size)
+		return false;
+	if (!layout->stride || !IS_ALIGNED(layout->stride, sizeof(u32)))
+		return false;
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(regs); i++) {
+		if (!IS_ALIGNED(regs[i], sizeof(u32)) || regs[i] >= layout->stride)
+			return false;
+	}
+	return true;
+}
