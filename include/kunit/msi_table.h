@@ -19,10 +19,21 @@ struct msi_fake_parent;
  * MSI_FAKE_MASK_PARENT:	Insists on masking by itself, like the interrupt
  *				controllers with MSI_FLAG_PCI_MSI_MASK_PARENT
  * MSI_FAKE_PCI_ONLY:		Serves no devices but those of PCI
+ * MSI_FAKE_STABLE_MSG:		Messages do not change with the affinity, as with
+ *				interrupt remapping
+ * MSI_FAKE_SINGLE:		Allocates one interrupt at a time and refuses
+ *				more with -EINVAL, as interrupt remapping does
+ *				for all but multiple MSI
+ * MSI_FAKE_NO_DYN:		Allocates MSI-X only while it is being switched on
+ * MSI_FAKE_CONTIGUOUS:		Allocates MSI-X only from entry 0 on, without gaps
  */
 #define MSI_FAKE_NO_IMS		BIT(0)
 #define MSI_FAKE_MASK_PARENT	BIT(1)
 #define MSI_FAKE_PCI_ONLY	BIT(2)
+#define MSI_FAKE_STABLE_MSG	BIT(3)
+#define MSI_FAKE_SINGLE		BIT(4)
+#define MSI_FAKE_NO_DYN		BIT(5)
+#define MSI_FAKE_CONTIGUOUS	BIT(6)
 
 struct msi_fake_parent *msi_fake_parent_create(unsigned int nr_vectors, unsigned int flags);
 void msi_fake_parent_destroy(struct msi_fake_parent *parent);
@@ -31,12 +42,13 @@ void msi_fake_parent_attach(struct msi_fake_parent *parent, struct device *dev);
 void msi_fake_parent_fail_nth(struct msi_fake_parent *parent, unsigned int nth);
 void msi_fake_parent_fail_activate_nth(struct msi_fake_parent *parent, unsigned int nth);
 unsigned int msi_fake_parent_live(struct msi_fake_parent *parent);
+unsigned int msi_fake_parent_alloc_calls(struct msi_fake_parent *parent);
 int msi_fake_parent_inject(struct msi_fake_parent *parent, const struct msi_message *msg);
 
 /**
  * struct msi_fake_slot - What a recording store knows about one label
  * @msg:	The message as the device would read it, all zero if invalid
- * @masked:	Whether the slot is masked
+ * @masked:	Whether the slot is masked, as the device would read it
  * @inited:	init_vector was called, and exit_vector not since
  * @cookie:	Cookie of the vector at the time of the last init_vector call
  * @inits:	Number of init_vector calls which succeeded
@@ -63,12 +75,15 @@ struct msi_fake_store;
 
 extern const struct msi_table_ops msi_fake_store_ops;
 extern const struct msi_table_ops msi_fake_store_ops_nomask;
+extern const struct msi_table_ops msi_fake_store_ops_slow;
 
 struct msi_fake_store *msi_fake_store_create(void);
 void msi_fake_store_destroy(struct msi_fake_store *store);
 void msi_fake_store_fail_nth(struct msi_fake_store *store, unsigned int nth);
 int msi_fake_store_read(struct msi_fake_store *store, u32 label, struct msi_fake_slot *slot);
 int msi_fake_store_fire(struct msi_fake_store *store, struct msi_fake_parent *parent, u32 label);
+void msi_fake_store_wipe(struct msi_fake_store *store);
+unsigned int msi_fake_store_locks(struct msi_fake_store *store);
 unsigned int msi_fake_store_calls(struct msi_fake_store *store);
 unsigned int msi_fake_store_bad_context(struct msi_fake_store *store);
 

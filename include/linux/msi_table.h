@@ -79,8 +79,8 @@ struct msi_watcher {
  * for different vectors of a table may run at the same time.
  *
  * With @lock and @unlock the others only record what is to be written, and
- * most run between the two. Some do not: disabling the interrupt of a handler
- * which is running, for one. What they record is due at the next @unlock.
+ * most run between the two. Some do not: masking an interrupt which arrives
+ * while it is disabled, for one. What they record is due at the next @unlock.
  * Such a store needs a parent whose messages do not change with the affinity.
  *
  * A new vector is masked, or cleared if the store can not mask. It gets its
@@ -89,9 +89,9 @@ struct msi_watcher {
  * or the device has been unbound from its driver.
  *
  * Nor does any run, but those of msi_table_restore(), while the device can not
- * be reached: a PCI device which is not in D0, which is disconnected, or which
- * is being reset by the PCI core; another device from its suspend_noirq on to
- * its resume_noirq, or runtime suspended. See msi_table_restore().
+ * be reached: from its suspend_noirq on until msi_table_restore() or the end of
+ * its resume_noirq; a PCI device which is not in D0, is offline after an error,
+ * or is being reset by the PCI core; another device which is runtime suspended.
  */
 struct msi_table_ops {
 	void	(*write_msg)(struct msi_vector *vector, const struct msi_message *msg);
@@ -162,8 +162,7 @@ struct msi_table_info {
  * @cookies:	The same for a batch: NULL, or an array with one for each vector,
  *		instead of @cookie
  * @affinity:	Initial affinity of the interrupt, managed or not, or NULL. For
- *		a batch an array with one for each vector, like
- *		irq_create_affinity_masks() makes it.
+ *		a batch an array with one for each vector.
  */
 struct msi_vector_request {
 	u32				lowest;

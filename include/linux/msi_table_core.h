@@ -50,7 +50,8 @@ struct msi_vector {
  *			an error when there was none, and nothing has changed.
  *			@lowest is the lowest label which would have done.
  * @free:		Free the interrupts of vectors, which have no handler any
- *			more, in any order of labels
+ *			more, in any order of labels. Also called for a batch
+ *			which fails half way.
  * @restore:		Optional. Write messages and masks to the device again.
  * @destroy:		Undo the rest of the table's creation and free it. All
  *			vectors are freed. When msi_table::abandoned is set then
@@ -80,6 +81,7 @@ struct msi_table_backend {
  * @data:	From msi_table_info::data
  * @size:	Number of labels, 0 if unlimited
  * @managed:	Created by a devm function
+ * @used:	An allocation has succeeded
  * @abandoned:	An interrupt had to be leaked
  * @labels:	Label to &struct msi_vector. An allocated slot without a vector
  *		is being allocated, being freed, or leaked.
@@ -94,6 +96,7 @@ struct msi_table {
 	void					*data;
 	u32					size;
 	bool					managed;
+	bool					used;
 	bool					abandoned;
 	struct xarray				labels;
 	struct list_head			node;

@@ -199,15 +199,17 @@ static int msi_table_alloc_irqs(struct msi_table *table, const struct msi_vector
 
 		ret = backend->alloc(table, vectors + done, run, req->lowest,
 				     affinity ? affinity + done : NULL);
-		if (ret > 0)
-			done += ret;
-		else if (run == 1)
+		if (ret < 0 && run == 1)
 			break;
-		else
+		if (ret < 0)
 			single = true;
+		else
+			done += ret;
 	}
-	if (done >= min)
+	if (done >= min) {
+		WRITE_ONCE(table->used, true);
 		return done;
+	}
 
 	if (done)
 		backend->free(table, vectors, done);
@@ -260,17 +262,17 @@ static int msi_table_new_vectors(struct msi_table *table, const struct msi_vecto
  * can take several interrupts at a time they are allocated at a time, and MSI-X
  * is switched on with all of them.
  *
- * See msi_table_alloc() for what else there is to know.
+ * See msi_table_alloc() for what else there is to know. A failure changes
+ * nothing.
  *
  * Context: May sleep. May run concurrently with any other allocation and free.
  *
  * Return: The number of vectors, from @min to @max, or a negative error:
  *
- *	%-EINVAL	@min is 0 or above @max
- *	%-ENOSPC	less than @min labels of the range are free, or the parent
- *			domain is out of vectors
- *
- *	or another error of msi_table_alloc(). A failure changes nothing.
+ * * %-EINVAL - @min is 0 or above @max
+ * * %-ENOSPC - less than @min labels of the range are free, or the parent
+ *   domain is out of vectors
+ * * another error of msi_table_alloc()
  */
 int msi_table_alloc_vectors(struct msi_table *table, const struct msi_vector_request *req,
 			    unsigned int min, unsigned int max, struct msi_vector **vectors)
@@ -316,21 +318,20 @@ EXPORT_SYMBOL_GPL(msi_table_alloc_vectors);
  * Takes the lowest free label from @req->lowest to @req->highest. The vector
  * reserves an interrupt number and, where the parent supports it, no more than
  * a reservation of a CPU vector. The store gets a valid message when a handler
- * is installed.
+ * is installed. A failure changes nothing.
  *
  * Context: May sleep. May run concurrently with any other allocation and free.
  *
  * Return: The vector, or an ERR_PTR():
  *
- *	%-EBUSY		the label is taken, and it was the only one asked for
- *	%-ENOSPC	all labels of the range are taken, or the parent domain is
- *			out of vectors
- *	%-ERANGE	the range is empty or not inside the table
- *	%-EOPNOTSUPP	the parent can not allocate this label, or not any more,
- *			or not with this affinity
- *	%-ENOMEM	no memory, or the parent domain is out of vectors
- *
- *	or an error of msi_table_ops::init_vector. A failure changes nothing.
+ * * %-EBUSY - the label is taken, and it was the only one asked for
+ * * %-ENOSPC - all labels of the range are taken, or the parent domain is out
+ *   of vectors
+ * * %-ERANGE - the range is empty or not inside the table
+ * * %-EOPNOTSUPP - the parent can not allocate this label, or not any more, or
+ *   not with this affinity
+ * * %-ENOMEM - no memory, or the parent domain is out of vectors
+ * * an error of msi_table_ops::init_vector
  */
 struct msi_vector *msi_table_alloc(struct msi_table *table, const struct msi_vector_request *req)
 {
@@ -533,6 +534,8 @@ EXPORT_SYMBOL_GPL(msi_table_free_vector);
  * without a handler are masked, or cleared, as if they were new.
  *
  * What msi_table_ops::init_vector did has to be repeated by the driver, before.
+ * The slot of a vector which was freed in between is not written. If the device
+ * keeps its store while it is suspended, free vectors after it has resumed.
  *
  * The PCI core restores MSI and MSI-X by itself; for such a table there is
  * nothing left to do.
@@ -674,7 +677,7 @@ EXPORT_SYMBOL_GPL(msi_vector_watch);
  * @watcher:	Who watches it
  *
  * The watcher is not running any more when this returns. Do it before the vector
- * is freed.
+ * is freed. Does nothing with a watcher which is not watching.
  *
  * Context: Process context, but not from a watcher.
  */

@@ -78,6 +78,7 @@ static void msi_table_show_vector(struct seq_file *m, struct msi_vector *vector)
 		seq_printf(m, "0x%016llx 0x%08x ", msg.address, msg.data);
 	else
 		seq_printf(m, "%-18s %-10s ", "-", "-");
+	/* Counted without the lock, and never mind one more or less */
 	seq_printf(m, "%10lu %*pbl\n", data_race(desc->tot_count),
 		   cpumask_pr_args(irq_data_get_affinity_mask(&desc->irq_data)));
 }

@@ -64,14 +64,18 @@ bool msi_mmio_layout_valid(const struct msi_mmio_layout *layout, u32 size)
 		layout->address_lo, layout->address_hi, layout->data, layout->control,
 	};
 
-	if (!layout->base || !layout->mask || !size)
+	if (!layout->base || !layout->mask || !layout->stride || !size)
 		return false;
-	if (!layout->stride || !IS_ALIGNED(layout->stride, sizeof(u32)))
+	if (!IS_ALIGNED((unsigned long)layout->base | layout->stride, sizeof(u32)))
 		return false;
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(regs); i++) {
 		if (!IS_ALIGNED(regs[i], sizeof(u32)) || regs[i] >= layout->stride)
 			return false;
+		for (unsigned int j = 0; j < i; j++) {
+			if (regs[i] == regs[j])
+				return false;
+		}
 	}
 	return true;
 }

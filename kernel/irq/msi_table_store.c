@@ -18,6 +18,7 @@
 #include <linux/pci.h>
 #include <linux/pm_runtime.h>
 #include <linux/slab.h>
+#include <linux/suspend.h>
 
 #include <trace/events/msi_table.h>
 
@@ -31,6 +32,7 @@
  * @mmio:	Where the store is, when @ops is &msi_mmio_ops
  * @chunks:	Number of the last chunk of interrupts allocated at a time
  * @single:	The parent does not allocate several interrupts at a time
+ * @restored:	@msi_store_sleeps at the time of the last msi_table_restore()
  * @domain:	Domain of the table
  * @fwnode:	Firmware node which the domain is named by
  * @info:	MSI info of @domain
@@ -45,6 +47,7 @@ struct msi_store {
 	struct msi_mmio_layout		mmio;
 	atomic_long_t			chunks;
 	bool				single;
+	unsigned int			restored;
 	struct irq_domain		*domain;
 	struct fwnode_handle		*fwnode;
 	struct msi_domain_info		info;
@@ -102,6 +105,37 @@ static void msi_store_unlock(struct msi_store *store)
 		store->ops->unlock(&store->table);
 }
 
+/* How often the system has begun to go to sleep */
+static unsigned int msi_store_sleeps = 1;
+
+static int msi_store_pm_notify(struct notifier_block *nb, unsigned long action, void *data)
+{
+	if (action == PM_SUSPEND_PREPARE || action == PM_HIBERNATION_PREPARE)
+		WRITE_ONCE(msi_store_sleeps, msi_store_sleeps + 1);
+	return NOTIFY_DONE;
+}
+
+static int __init msi_store_init(void)
+{
+	pm_notifier(msi_store_pm_notify, 0);
+	return 0;
+}
+core_initcall(msi_store_init);
+
+/*
+ * The driver has been told to suspend the device, and has not restored it yet.
+ * is_noirq_suspended stays set until its resume_noirq has returned.
+ */
+static bool msi_store_asleep(const struct msi_store *store)
+{
+#ifdef CONFIG_PM_SLEEP
+	return store->table.dev->power.is_noirq_suspended &&
+	       READ_ONCE(store->restored) != READ_ONCE(msi_store_sleeps);
+#else
+	return false;
+#endif
+}
+
 /*
  * Nothing must touch the store, but msi_table_restore() will. A PCI device whose
  * driver is going has the state PCI_UNKNOWN, and can be reached.
@@ -110,16 +144,14 @@ static bool msi_store_unreachable(const struct msi_store *store)
 {
 	struct device *dev = store->table.dev;
 
+	if (msi_store_asleep(store))
+		return true;
 	if (dev_is_pci(dev)) {
 		struct pci_dev *pdev = to_pci_dev(dev);
 
 		return (pdev->current_state != PCI_D0 && pdev->current_state != PCI_UNKNOWN) ||
-		       pci_dev_is_disconnected(pdev) || READ_ONCE(pdev->in_reset);
+		       pci_channel_offline(pdev) || READ_ONCE(pdev->in_reset);
 	}
-#ifdef CONFIG_PM_SLEEP
-	if (dev->power.is_noirq_suspended)
-		return true;
-#endif
 	return pm_runtime_suspended(dev);
 }
 
@@ -221,14 +253,22 @@ static void msi_store_write_msg(struct irq_data *data, struct msi_msg *msg)
 
 /* The slow bus; no other lock is held */
 
+/* The irq core takes it while the interrupt has no MSI descriptor yet. */
+static struct msi_store *irq_data_to_store(struct irq_data *data)
+{
+	struct msi_domain_info *info = data->domain->host_data;
+
+	return container_of(info, struct msi_store, info);
+}
+
 static void msi_store_bus_lock(struct irq_data *data)
 {
-	msi_store_lock(to_msi_store(irq_data_to_vector(data)->table));
+	msi_store_lock(irq_data_to_store(data));
 }
 
 static void msi_store_bus_sync_unlock(struct irq_data *data)
 {
-	msi_store_unlock(to_msi_store(irq_data_to_vector(data)->table));
+	msi_store_unlock(irq_data_to_store(data));
 }
 
 static void msi_store_set_desc(msi_alloc_info_t *arg, struct msi_desc *desc)
@@ -445,9 +485,7 @@ static void msi_store_restore_vector(struct msi_store *store, struct msi_vector 
 		return;
 
 	msi_store_do_silence(vector);
-	if (!msi_vector_read_msg(vector, &msg))
-		return;
-
+	msi_vector_read_msg(vector, &msg);
 	msi_store_do_write_msg(vector, &msg);
 	if (store->info.flags & (MSI_FLAG_PCI_MSI_STARTUP_PARENT | MSI_FLAG_PCI_MSI_MASK_PARENT))
 		masked = !irqd_is_started(data);
@@ -462,6 +500,7 @@ static void msi_store_restore(struct msi_table *table)
 	struct msi_store *store = to_msi_store(table);
 	unsigned long label;
 
+	WRITE_ONCE(store->restored, READ_ONCE(msi_store_sleeps));
 	msi_store_lock(store);
 	for (label = 0; ; label++) {
 		struct msi_vector *vector;
@@ -630,16 +669,15 @@ static int msi_store_create_domain(struct msi_store *store, struct irq_domain *p
  *
  * Return: The table, or an ERR_PTR():
  *
- *	%-EINVAL	@info is incomplete or contradictory
- *	%-EEXIST	@dev has a table of this name
- *	%-ENODEV	@dev has no MSI domain
- *	%-EOPNOTSUPP	the domain is not an MSI parent, can not serve this
- *			device, or does not see to it that the messages of a
- *			device-specific store arrive, which is said in the log,
- *			see %MSI_TABLE_UNREMAPPED; or the store is behind a slow
- *			bus, and messages of the parent change with the affinity
- *	%-ENOSPC	the parent has no room for another store of the device
- *	%-ENOMEM	no memory
+ * * %-EINVAL - @info is incomplete or contradictory
+ * * %-EEXIST - @dev has a table of this name
+ * * %-ENODEV - @dev has no MSI domain
+ * * %-EOPNOTSUPP - the domain is not an MSI parent, can not serve this device,
+ *   or does not see to it that the messages of a device-specific store arrive,
+ *   which is said in the log, see %MSI_TABLE_UNREMAPPED; or the store is behind
+ *   a slow bus, and messages of the parent change with the affinity
+ * * %-ENOSPC - the parent has no room for another store of the device
+ * * %-ENOMEM - no memory
  */
 struct msi_table *msi_allocate_table(struct device *dev, const struct msi_table_info *info)
 {

@@ -21,8 +21,7 @@
  * @table:	The table
  * @mutex:	Serializes allocation and free, and so switching the capability
  * @enabled:	Number of usable labels while MSI is on, 1 while MSI-X is, or 0
- * @live:	Number of allocated vectors, where the capability is switched off
- *		with the last one
+ * @live:	Number of allocated vectors
  */
 struct pci_msi_table {
 	struct msi_table	table;
@@ -149,10 +148,8 @@ static int pci_msix_table_alloc_static(struct pci_msi_table *ptable, struct msi_
 	ret = __pci_enable_msix_range(pdev, entries, 1, n, NULL, 0);
 	for (int i = 0; i < ret; i++)
 		vectors[i]->irq = entries[i].vector;
-	if (ret > 0) {
+	if (ret > 0)
 		ptable->enabled = 1;
-		ptable->live = ret;
-	}
 	return ret;
 }
 
@@ -177,25 +174,17 @@ static int pci_msix_table_alloc(struct msi_table *table, struct msi_vector **vec
 	if (ret < 0 && !was_enabled)
 		pci_msi_table_disable(ptable);
 
-	for (int i = 0; i < ret; i++)
+	for (int i = 0; i < ret; i++) {
 		vectors[i]->desc = irq_get_msi_desc(vectors[i]->irq);
+		ptable->live++;
+	}
 	return ret;
 }
 
-static void pci_msix_table_free(struct msi_table *table, struct msi_vector **vectors,
-				unsigned int n)
+static void pci_msix_table_free_dyn(struct pci_dev *pdev, struct msi_vector **vectors,
+				    unsigned int n)
 {
-	struct pci_msi_table *ptable = to_pci_msi_table(table);
-	struct pci_dev *pdev = to_pci_dev(table->dev);
 	unsigned int run;
-
-	guard(mutex)(&ptable->mutex);
-	if (!pci_msix_can_alloc_dyn(pdev)) {
-		ptable->live -= n;
-		if (!ptable->live)
-			pci_msi_table_disable(ptable);
-		return;
-	}
 
 	guard(msi_descs_lock)(&pdev->dev);
 	for (; n; vectors += run, n -= run) {
@@ -205,6 +194,22 @@ static void pci_msix_table_free(struct msi_table *table, struct msi_vector **vec
 		msi_domain_free_irqs_range_locked(&pdev->dev, MSI_DEFAULT_DOMAIN, first,
 						  first + run - 1);
 	}
+}
+
+static void pci_msix_table_free(struct msi_table *table, struct msi_vector **vectors,
+				unsigned int n)
+{
+	struct pci_msi_table *ptable = to_pci_msi_table(table);
+	struct pci_dev *pdev = to_pci_dev(table->dev);
+	bool dynamic = pci_msix_can_alloc_dyn(pdev);
+
+	guard(mutex)(&ptable->mutex);
+	ptable->live -= n;
+	if (dynamic)
+		pci_msix_table_free_dyn(pdev, vectors, n);
+	/* With the first allocation, which failed, or because none can follow */
+	if (!ptable->live && !(dynamic && READ_ONCE(table->used)))
+		pci_msi_table_disable(ptable);
 }
 
 /* The first of @n vectors, as far as their messages were granted */
@@ -238,6 +243,8 @@ static int pci_msi_table_alloc(struct msi_table *table, struct msi_vector **vect
 
 	guard(mutex)(&ptable->mutex);
 	if (!ptable->enabled) {
+		if (!pci_setup_msi_device_domain(pdev, table->size))
+			return -ENOMEM;
 		ret = __pci_enable_msi_range(pdev, 1, table->size, NULL);
 		if (ret < 0)
 			return ret;
@@ -378,12 +385,12 @@ static int pci_msi_table_init(struct msi_table *table, struct pci_dev *pdev, uns
  *
  * Return: The table, or an ERR_PTR():
  *
- *	%-EINVAL	@flags is empty or unknown
- *	%-EBUSY		MSI or MSI-X is in use, by a table or in the legacy way
- *	%-ENODEV	the function has no such capability, it is disabled, or
- *			there is no MSI domain
- *	%-EOPNOTSUPP	the MSI domain does not support it
- *	%-ENOMEM	no memory
+ * * %-EINVAL - @flags is empty or unknown
+ * * %-EBUSY - MSI or MSI-X is in use, by a table or in the legacy way
+ * * %-ENODEV - the function has no such capability, it is disabled, or there is
+ *   no MSI domain
+ * * %-EOPNOTSUPP - the MSI domain does not support it
+ * * %-ENOMEM - no memory
  */
 struct msi_table *pci_allocate_msi_table(struct pci_dev *pdev, unsigned int flags)
 {

@@ -17,6 +17,7 @@
 #include <linux/irqdomain.h>
 #include <linux/lockdep.h>
 #include <linux/msi.h>
+#include <linux/mutex.h>
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
@@ -28,7 +29,8 @@
 
 /*
  * Addresses look like 4d53:<id of the parent>:<target CPU>:4. Bit 2 makes sure
- * that an address is never 0, whatever gets lost of its upper half.
+ * that an address is never 0, whatever gets lost of its upper half. Of a parent
+ * with MSI_FAKE_STABLE_MSG the target CPU is left out.
  */
 #define FAKE_ADDRESS_BASE	0x4d53000000000000ULL
 #define FAKE_ADDRESS_ID		GENMASK_ULL(47, 24)
@@ -44,7 +46,7 @@
  * @replay:	Delivers the interrupt once more, from hard interrupt context
  * @rcu:	For the lookup without a lock
  * @hwirq:	The interrupt in the parent's domain
- * @cpu:	Target CPU, which is part of the message
+ * @cpu:	Target CPU, which is part of the message unless that is stable
  * @active:	Activated, so that messages are delivered
  * @masked:	Masked in the parent
  * @pending:	A message arrived while @masked
@@ -71,6 +73,7 @@ struct msi_fake_irq {
  *			outlived its interrupt is found out.
  * @capacity:		How many interrupts may be allocated
  * @live:		How many interrupts are allocated
+ * @alloc_calls:	How often the irq core asked for interrupts
  * @flags:		MSI_FAKE_* flags
  * @fail:		Count-down to the allocation which fails
  * @fail_activate:	Count-down to the activation which fails
@@ -84,6 +87,7 @@ struct msi_fake_parent {
 	u32			next;
 	unsigned int		capacity;
 	atomic_t		live;
+	atomic_t		alloc_calls;
 	unsigned int		flags;
 	atomic_t		fail;
 	atomic_t		fail_activate;
@@ -137,11 +141,14 @@ static int fake_irq_set_affinity(struct irq_data *data, const struct cpumask *ma
 
 	WRITE_ONCE(irq->cpu, cpu);
 	irq_data_update_effective_affinity(data, cpumask_of(cpu));
-	return IRQ_SET_MASK_OK;
+	/* Done: there is no need to write the message again. */
+	return irq->parent->flags & MSI_FAKE_STABLE_MSG ? IRQ_SET_MASK_OK_DONE : IRQ_SET_MASK_OK;
 }
 
 static u64 fake_irq_address(const struct msi_fake_irq *irq)
 {
+	if (irq->parent->flags & MSI_FAKE_STABLE_MSG)
+		return irq->parent->address;
 	return irq->parent->address | FIELD_PREP(FAKE_ADDRESS_CPU, READ_ONCE(irq->cpu));
 }
 
@@ -213,6 +220,10 @@ static int fake_domain_alloc(struct irq_domain *domain, unsigned int virq, unsig
 {
 	struct msi_fake_parent *parent = domain->host_data;
 
+	if (nr_irqs > 1 && parent->flags & MSI_FAKE_SINGLE)
+		return -EINVAL;
+
+	atomic_inc(&parent->alloc_calls);
 	if (fake_count_down(&parent->fail))
 		return -ENOSPC;
 
@@ -268,6 +279,7 @@ static bool fake_init_dev_msi_info(struct device *dev, struct irq_domain *domain
 
 	switch (info->bus_token) {
 	case DOMAIN_BUS_DEVICE_MSI:
+	case DOMAIN_BUS_PCI_DEVICE_MSI:
 	case DOMAIN_BUS_PCI_DEVICE_MSIX:
 		break;
 	default:
@@ -291,7 +303,8 @@ static bool fake_init_dev_msi_info(struct device *dev, struct irq_domain *domain
 /**
  * msi_fake_parent_create - Create a fake MSI parent domain
  * @nr_vectors:	How many interrupts can be allocated from it at a time
- * @flags:	%MSI_FAKE_NO_IMS, %MSI_FAKE_MASK_PARENT, %MSI_FAKE_PCI_ONLY, or 0
+ * @flags:	%MSI_FAKE_NO_IMS, %MSI_FAKE_MASK_PARENT, %MSI_FAKE_PCI_ONLY,
+ *		%MSI_FAKE_STABLE_MSG, %MSI_FAKE_SINGLE, or 0
  *
  * The domain serves PCI devices and others. It opts in to device-specific
  * stores unless @flags say no. It can be given to msi_allocate_table() as
@@ -325,8 +338,14 @@ struct msi_fake_parent *msi_fake_parent_create(unsigned int nr_vectors, unsigned
 	};
 	if (!(flags & MSI_FAKE_NO_IMS))
 		parent->ops.supported_flags |= MSI_FLAG_IMS;
+	if (flags & MSI_FAKE_STABLE_MSG)
+		parent->ops.supported_flags |= MSI_FLAG_STABLE_MSG;
 	if (!(flags & MSI_FAKE_PCI_ONLY))
 		parent->ops.bus_select_mask |= BIT(DOMAIN_BUS_PLATFORM_MSI);
+	if (flags & MSI_FAKE_NO_DYN)
+		parent->ops.supported_flags &= ~MSI_FLAG_PCI_MSIX_ALLOC_DYN;
+	if (flags & MSI_FAKE_CONTIGUOUS)
+		parent->ops.supported_flags |= MSI_FLAG_MSIX_CONTIGUOUS;
 	if (flags & MSI_FAKE_MASK_PARENT)
 		parent->ops.required_flags |= MSI_FLAG_PCI_MSI_MASK_PARENT;
 
@@ -408,7 +427,8 @@ EXPORT_SYMBOL_GPL(msi_fake_parent_attach);
  * @parent:	The parent
  * @nth:	Which allocation from now on fails: 1 is the next one, 0 is none
  *
- * One allocation fails with %-ENOSPC, those after it succeed again.
+ * One allocation, of one interrupt or of several at once, fails with %-ENOSPC,
+ * those after it succeed again.
  *
  * Context: Any.
  */
@@ -449,6 +469,23 @@ unsigned int msi_fake_parent_live(struct msi_fake_parent *parent)
 EXPORT_SYMBOL_GPL(msi_fake_parent_live);
 
 /**
+ * msi_fake_parent_alloc_calls - Count the allocations
+ * @parent:	The parent
+ *
+ * An allocation of several interrupts at once counts as one. What
+ * %MSI_FAKE_SINGLE refuses for its size does not count.
+ *
+ * Context: Any.
+ *
+ * Return: how often interrupts were allocated from @parent, successfully or not
+ */
+unsigned int msi_fake_parent_alloc_calls(struct msi_fake_parent *parent)
+{
+	return atomic_read(&parent->alloc_calls);
+}
+EXPORT_SYMBOL_GPL(msi_fake_parent_alloc_calls);
+
+/**
  * msi_fake_parent_inject - Do what a device does to raise an interrupt
  * @parent:	The parent
  * @msg:	The message, as read from a store
@@ -460,7 +497,7 @@ EXPORT_SYMBOL_GPL(msi_fake_parent_live);
  *
  * Return: 0, %-EINVAL if @msg is not a message of @parent, all zero for
  * instance, or %-ENOENT if @msg was one, but is not any more: the interrupt is
- * not active, or its affinity has changed
+ * not active, or its affinity has changed and the message with it
  */
 int msi_fake_parent_inject(struct msi_fake_parent *parent, const struct msi_message *msg)
 {
@@ -488,25 +525,35 @@ EXPORT_SYMBOL_GPL(msi_fake_parent_inject);
 /**
  * struct msi_fake_store - Message store which records what it is told
  * @slots:	Label to &struct fake_slot; they stay until the end
+ * @bus:	Lock of the slow bus, if the store is behind one
  * @fail:	Count-down to the init_vector call which fails
- * @calls:	Number of calls of any op
+ * @calls:	Number of calls of any op for a vector
+ * @locks:	Number of lock calls
  * @bad:	Number of calls which were against the rules
  */
 struct msi_fake_store {
 	struct xarray	slots;
+	struct mutex	bus;
 	atomic_t	fail;
 	atomic_t	calls;
+	atomic_t	locks;
 	atomic_t	bad;
 };
 
 /**
  * struct fake_slot - One label of a fake store
- * @lock:	Protects @state against being read half way
- * @state:	What is known about the slot
+ * @lock:	Protects the other members against being read half way
+ * @state:	What is known about the slot; message and mask as the device has them
+ * @msg:	The message which was written last
+ * @masked:	Whether mask was called last, or unmask
+ * @dirty:	@msg and @masked are to be written to the device
  */
 struct fake_slot {
 	raw_spinlock_t		lock;
 	struct msi_fake_slot	state;
+	struct msi_message	msg;
+	bool			masked;
+	bool			dirty;
 };
 
 static struct msi_fake_store *fake_store(struct msi_vector *vector)
@@ -524,6 +571,15 @@ static bool fake_irq_desc_locked(struct msi_vector *vector)
 	return lockdep_is_held(&desc->lock);
 #else
 	return !IS_ENABLED(CONFIG_SMP) || raw_spin_is_locked(&desc->lock);
+#endif
+}
+
+static bool fake_bus_locked(struct msi_fake_store *store)
+{
+#ifdef CONFIG_LOCKDEP
+	return lockdep_is_held(&store->bus);
+#else
+	return mutex_is_locked(&store->bus);
 #endif
 }
 
@@ -550,7 +606,19 @@ static struct fake_slot *fake_slot_sleeping(struct msi_vector *vector)
 	return xa_load(&store->slots, msi_vector_label(vector));
 }
 
-static void fake_write_msg(struct msi_vector *vector, const struct msi_message *msg)
+/* What is recorded reaches the device. */
+static void fake_flush(struct fake_slot *slot)
+{
+	lockdep_assert_held(&slot->lock);
+
+	if (!slot->dirty)
+		return;
+	slot->state.msg = slot->msg;
+	slot->state.masked = slot->masked;
+	slot->dirty = false;
+}
+
+static void fake_record_msg(struct msi_vector *vector, const struct msi_message *msg, bool slow)
 {
 	struct fake_slot *slot = fake_slot_atomic(vector);
 
@@ -559,46 +627,102 @@ static void fake_write_msg(struct msi_vector *vector, const struct msi_message *
 
 	guard(raw_spinlock_irqsave)(&slot->lock);
 	/* An unmasked device would write to address 0. */
-	if (!msg->address && !msg->data && !slot->state.masked)
+	if (msg && !msg->address && !msg->data && !slot->masked)
 		atomic_inc(&fake_store(vector)->bad);
-	slot->state.msg = *msg;
-	slot->state.writes++;
+	if (slow && !fake_bus_locked(fake_store(vector)))
+		atomic_inc(&fake_store(vector)->bad);
+
+	slot->msg = msg ? *msg : (struct msi_message) { };
+	slot->dirty = true;
+	if (msg)
+		slot->state.writes++;
+	else
+		slot->state.clears++;
+	if (!slow)
+		fake_flush(slot);
+}
+
+static void fake_record_mask(struct msi_vector *vector, bool mask, bool slow)
+{
+	struct fake_slot *slot = fake_slot_atomic(vector);
+
+	if (!slot)
+		return;
+
+	guard(raw_spinlock_irqsave)(&slot->lock);
+	slot->masked = mask;
+	slot->dirty = true;
+	if (mask)
+		slot->state.masks++;
+	else
+		slot->state.unmasks++;
+	if (!slow)
+		fake_flush(slot);
+}
+
+static void fake_write_msg(struct msi_vector *vector, const struct msi_message *msg)
+{
+	fake_record_msg(vector, msg, false);
 }
 
 static void fake_clear_msg(struct msi_vector *vector)
 {
-	struct fake_slot *slot = fake_slot_atomic(vector);
-
-	if (!slot)
-		return;
-
-	guard(raw_spinlock_irqsave)(&slot->lock);
-	slot->state.msg = (struct msi_message) { };
-	slot->state.clears++;
+	fake_record_msg(vector, NULL, false);
 }
 
 static void fake_mask(struct msi_vector *vector)
 {
-	struct fake_slot *slot = fake_slot_atomic(vector);
-
-	if (!slot)
-		return;
-
-	guard(raw_spinlock_irqsave)(&slot->lock);
-	slot->state.masked = true;
-	slot->state.masks++;
+	fake_record_mask(vector, true, false);
 }
 
 static void fake_unmask(struct msi_vector *vector)
 {
-	struct fake_slot *slot = fake_slot_atomic(vector);
+	fake_record_mask(vector, false, false);
+}
 
-	if (!slot)
-		return;
+static void fake_slow_write_msg(struct msi_vector *vector, const struct msi_message *msg)
+{
+	fake_record_msg(vector, msg, true);
+}
 
-	guard(raw_spinlock_irqsave)(&slot->lock);
-	slot->state.masked = false;
-	slot->state.unmasks++;
+static void fake_slow_clear_msg(struct msi_vector *vector)
+{
+	fake_record_msg(vector, NULL, true);
+}
+
+static void fake_slow_mask(struct msi_vector *vector)
+{
+	fake_record_mask(vector, true, true);
+}
+
+static void fake_slow_unmask(struct msi_vector *vector)
+{
+	fake_record_mask(vector, false, true);
+}
+
+static void fake_slow_lock(struct msi_table *table)
+{
+	struct msi_fake_store *store = msi_table_data(table);
+
+	might_sleep();
+	if (IS_ENABLED(CONFIG_PREEMPT_COUNT) && !preemptible())
+		atomic_inc(&store->bad);
+	mutex_lock(&store->bus);
+	atomic_inc(&store->locks);
+}
+
+static void fake_slow_unlock(struct msi_table *table)
+{
+	struct msi_fake_store *store = msi_table_data(table);
+	struct fake_slot *slot;
+	unsigned long label;
+
+	might_sleep();
+	xa_for_each(&store->slots, label, slot) {
+		guard(raw_spinlock_irqsave)(&slot->lock);
+		fake_flush(slot);
+	}
+	mutex_unlock(&store->bus);
 }
 
 static int fake_init_vector(struct msi_vector *vector)
@@ -675,6 +799,24 @@ const struct msi_table_ops msi_fake_store_ops_nomask = {
 EXPORT_SYMBOL_GPL(msi_fake_store_ops_nomask);
 
 /**
+ * var msi_fake_store_ops_slow - Operations of a recording store behind a slow bus
+ *
+ * Messages and masks reach the device, and msi_fake_store_read(), when the bus
+ * is unlocked. msi_table_info::data has to be the &struct msi_fake_store.
+ */
+const struct msi_table_ops msi_fake_store_ops_slow = {
+	.write_msg	= fake_slow_write_msg,
+	.clear_msg	= fake_slow_clear_msg,
+	.mask		= fake_slow_mask,
+	.unmask		= fake_slow_unmask,
+	.init_vector	= fake_init_vector,
+	.exit_vector	= fake_exit_vector,
+	.lock		= fake_slow_lock,
+	.unlock		= fake_slow_unlock,
+};
+EXPORT_SYMBOL_GPL(msi_fake_store_ops_slow);
+
+/**
  * msi_fake_store_create - Create a recording store
  *
  * One store serves one table.
@@ -691,6 +833,7 @@ struct msi_fake_store *msi_fake_store_create(void)
 		return ERR_PTR(-ENOMEM);
 
 	xa_init(&store->slots);
+	mutex_init(&store->bus);
 	return store;
 }
 EXPORT_SYMBOL_GPL(msi_fake_store_create);
@@ -709,6 +852,7 @@ void msi_fake_store_destroy(struct msi_fake_store *store)
 	xa_for_each(&store->slots, label, slot)
 		kfree(slot);
 	xa_destroy(&store->slots);
+	mutex_destroy(&store->bus);
 	kfree(store);
 }
 EXPORT_SYMBOL_GPL(msi_fake_store_destroy);
@@ -780,12 +924,50 @@ int msi_fake_store_fire(struct msi_fake_store *store, struct msi_fake_parent *pa
 EXPORT_SYMBOL_GPL(msi_fake_store_fire);
 
 /**
+ * msi_fake_store_wipe - Let the device lose what it was told
+ * @store:	The store
+ *
+ * As a reset of the device does: all messages become invalid and all masks are
+ * taken away, in the device and among what waits for the bus to be unlocked.
+ *
+ * Context: Any.
+ */
+void msi_fake_store_wipe(struct msi_fake_store *store)
+{
+	struct fake_slot *slot;
+	unsigned long label;
+
+	xa_for_each(&store->slots, label, slot) {
+		guard(raw_spinlock_irqsave)(&slot->lock);
+		slot->msg = (struct msi_message) { };
+		slot->masked = false;
+		slot->dirty = true;
+		fake_flush(slot);
+	}
+}
+EXPORT_SYMBOL_GPL(msi_fake_store_wipe);
+
+/**
+ * msi_fake_store_locks - Count how often the bus was locked
+ * @store:	The store, behind a slow bus
+ *
+ * Context: Any.
+ *
+ * Return: the number of calls of msi_table_ops::lock
+ */
+unsigned int msi_fake_store_locks(struct msi_fake_store *store)
+{
+	return atomic_read(&store->locks);
+}
+EXPORT_SYMBOL_GPL(msi_fake_store_locks);
+
+/**
  * msi_fake_store_calls - Count the calls of ops
  * @store:	The store
  *
  * Context: Any.
  *
- * Return: how often an op was called, on any label
+ * Return: how often an op was called for a vector, on any label
  */
 unsigned int msi_fake_store_calls(struct msi_fake_store *store)
 {
@@ -799,8 +981,9 @@ EXPORT_SYMBOL_GPL(msi_fake_store_calls);
  *
  * A message op without the lock of the interrupt descriptor or with interrupts
  * on, an op on a slot which is not set up, an all-zero message written to a
- * slot which is not masked, or init_vector or exit_vector called twice or where
- * it may not sleep. A good test ends with none.
+ * slot which is not masked, a message written or cleared behind a slow bus which
+ * is not locked, init_vector or exit_vector called twice, or they or lock called
+ * where it may not sleep. A good test ends with none.
  *
  * Context: Any.
  *

@@ -1,212 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * KUnit tests for the MSI tables of PCI functions, on an Intel 82576 (igb)
- *
- * The device has MSI, MSI-X with ten entries, and a register which raises any
- * of them. QEMU has it. Without one the tests are skipped.
+ * KUnit tests for the MSI tables of PCI functions: what they own, beside what
+ * else there is, and for how long
  */
 #include <kunit/msi_table.h>
 #include <kunit/test.h>
 
-#include <linux/delay.h>
-#include <linux/iopoll.h>
 #include <linux/irq.h>
 #include <linux/irqdesc.h>
-#include <linux/irqdomain.h>
 #include <linux/module.h>
 #include <linux/msi_table.h>
 #include <linux/pci.h>
 
-#define IGB_EICS		0x1520
-#define IGB_EIMS		0x1524
-#define IGB_EIAC		0x152c
-#define IGB_EICR		0x1580
-#define IGB_GPIE		0x1514
-#define IGB_GPIE_MSIX_MODE	0x80000011
-#define IGB_NR_MSIX		10
-
-/* Time for an interrupt to arrive, or for one which must not to do so */
-#define IGB_IRQ_US		(100 * USEC_PER_MSEC)
-#define IGB_NO_IRQ_MS		20
-
-struct igb_vector {
-	struct msi_vector	*vector;
-	atomic_t		count;
-};
-
-struct igb_test {
-	struct pci_dev		*pdev;
-	void __iomem		*regs;
-	struct irq_domain	*domain;
-	unsigned int		nr_irqs;
-	u16			command;
-	struct igb_vector	vectors[IGB_NR_MSIX];
-};
-
-static unsigned int igb_count_irqs(void)
-{
-	unsigned int irq, n = 0;
-
-	for (irq = 0; irq < irq_get_nr_irqs(); irq++)
-		n += !!irq_to_desc(irq);
-	return n;
-}
-
-static u16 igb_command(struct igb_test *igb)
-{
-	u16 command;
-
-	pci_read_config_word(igb->pdev, PCI_COMMAND, &command);
-	return command;
-}
-
-static bool igb_msix_on(struct igb_test *igb)
-{
-	u16 control;
-
-	pci_read_config_word(igb->pdev, igb->pdev->msix_cap + PCI_MSIX_FLAGS, &control);
-	return control & PCI_MSIX_FLAGS_ENABLE;
-}
-
-static bool igb_msi_on(struct igb_test *igb)
-{
-	u16 control;
-
-	pci_read_config_word(igb->pdev, igb->pdev->msi_cap + PCI_MSI_FLAGS, &control);
-	return control & PCI_MSI_FLAGS_ENABLE;
-}
-
-static int igb_test_probe(struct pci_dev *pdev, const struct pci_device_id *id)
-{
-	int ret = pcim_enable_device(pdev);
-
-	if (!ret)
-		pci_set_master(pdev);
-	return ret;
-}
-
-static const struct pci_device_id igb_test_ids[] = {
-	{ PCI_DEVICE(PCI_VENDOR_ID_INTEL, 0x10c9) },
-	{ }
-};
-
-static struct pci_driver igb_test_driver = {
-	.name		= "msi_table_igb_test",
-	.id_table	= igb_test_ids,
-	.probe		= igb_test_probe,
-};
-
-KUNIT_DEFINE_ACTION_WRAPPER(igb_test_unregister, pci_unregister_driver, struct pci_driver *);
-KUNIT_DEFINE_ACTION_WRAPPER(igb_test_put, pci_dev_put, struct pci_dev *);
-
-static int igb_test_init(struct kunit *test)
-{
-	struct igb_test *igb = kunit_kzalloc(test, sizeof(*igb), GFP_KERNEL);
-	int ret;
-
-	KUNIT_ASSERT_NOT_NULL(test, igb);
-	igb->pdev = pci_get_device(PCI_VENDOR_ID_INTEL, 0x10c9, NULL);
-	if (!igb->pdev)
-		kunit_skip(test, "no Intel 82576");
-	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, igb_test_put, igb->pdev));
-
-	igb->nr_irqs = igb_count_irqs();
-	ret = pci_register_driver(&igb_test_driver);
-	KUNIT_ASSERT_EQ(test, ret, 0);
-	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, igb_test_unregister,
-							   &igb_test_driver));
-	if (igb->pdev->dev.driver != &igb_test_driver.driver)
-		kunit_skip(test, "the Intel 82576 has another driver");
-
-	igb->command = igb_command(igb);
-	igb->domain = dev_get_msi_domain(&igb->pdev->dev);
-	igb->regs = pcim_iomap(igb->pdev, 0, 0);
-	KUNIT_ASSERT_TRUE(test, igb->regs);
-	writel(IGB_GPIE_MSIX_MODE, igb->regs + IGB_GPIE);
-	writel(U32_MAX, igb->regs + IGB_EIAC);
-	writel(GENMASK(IGB_NR_MSIX - 1, 0), igb->regs + IGB_EIMS);
-	test->priv = igb;
-	return 0;
-}
-
-/* Whatever a test did, or forgot to do: unbinding leaves nothing behind. */
-static void igb_test_exit(struct kunit *test)
-{
-	struct igb_test *igb = test->priv;
-
-	if (!igb)
-		return;
-
-	KUNIT_EXPECT_PTR_EQ(test, dev_get_msi_domain(&igb->pdev->dev), igb->domain);
-	device_release_driver(&igb->pdev->dev);
-	KUNIT_EXPECT_FALSE(test, igb_msix_on(igb));
-	KUNIT_EXPECT_FALSE(test, igb_msi_on(igb));
-	KUNIT_EXPECT_NULL(test, igb->pdev->msi_table);
-	KUNIT_EXPECT_EQ(test, igb_count_irqs(), igb->nr_irqs);
-}
-
-static irqreturn_t igb_handler(int irq, void *dev_id)
-{
-	struct igb_vector *v = dev_id;
-
-	atomic_inc(&v->count);
-	return IRQ_HANDLED;
-}
-
-static struct msi_table *igb_create(struct kunit *test, unsigned int flags)
-{
-	struct igb_test *igb = test->priv;
-	struct msi_table *table = pci_allocate_msi_table(igb->pdev, flags);
-
-	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, table);
-	return table;
-}
-
-static void igb_take(struct kunit *test, struct msi_table *table, u32 lowest, u32 highest,
-		     u32 expected)
-{
-	struct igb_test *igb = test->priv;
-	struct igb_vector *v = &igb->vectors[expected];
-
-	v->vector = msi_table_alloc_vector_range(table, lowest, highest);
-	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, v->vector);
-	KUNIT_ASSERT_EQ(test, msi_vector_label(v->vector), expected);
-	KUNIT_ASSERT_EQ(test, 0, msi_vector_request_irq(v->vector, igb_handler, NULL, 0, "igb-test",
-							v));
-}
-
-static void igb_give(struct msi_table *table, struct igb_test *igb, u32 label)
-{
-	msi_table_free_vector(table, igb->vectors[label].vector);
-	igb->vectors[label].vector = NULL;
-}
-
-/* The device raises one entry; the handlers see just that, if it has one. */
-static void igb_raise(struct kunit *test, u32 label)
-{
-	struct igb_test *igb = test->priv;
-	int before[IGB_NR_MSIX], i;
-
-	for (i = 0; i < IGB_NR_MSIX; i++)
-		before[i] = atomic_read(&igb->vectors[i].count);
-
-	writel(BIT(label), igb->regs + IGB_EICS);
-	if (igb->vectors[label].vector) {
-		int count;
-
-		before[label]++;
-		read_poll_timeout(atomic_read, count, count == before[label], 100, IGB_IRQ_US,
-				  false, &igb->vectors[label].count);
-	} else {
-		msleep(IGB_NO_IRQ_MS);
-	}
-
-	for (i = 0; i < IGB_NR_MSIX; i++)
-		KUNIT_EXPECT_EQ_MSG(test, atomic_read(&igb->vectors[i].count), before[i],
-				    "entry %d, raised %u", i, label);
-	/* What nobody took stays pending in the device otherwise. */
-	readl(igb->regs + IGB_EICR);
-}
+#include "igb.h"
 
 static void msi_table_pci_create(struct kunit *test)
 {
@@ -355,12 +161,11 @@ static void msi_table_pci_affinity(struct kunit *test)
 	table = igb_create(test, MSI_TABLE_MSIX);
 	v->vector = msi_table_alloc(table, &req);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, v->vector);
-	KUNIT_ASSERT_EQ(test, 0, msi_vector_request_irq(v->vector, igb_handler, NULL, 0, "igb-test",
-							v));
+	igb_request(test, 4);
 	KUNIT_EXPECT_TRUE(test, cpumask_equal(irq_get_affinity_mask(msi_vector_irq(v->vector)),
 					      &last.mask));
 	igb_raise(test, 4);
-	msi_table_free(table);
+	igb_free(table, igb);
 
 	table = igb_create(test, MSI_TABLE_MSI);
 	req.lowest = 0;
@@ -370,40 +175,26 @@ static void msi_table_pci_affinity(struct kunit *test)
 	msi_table_free(table);
 }
 
+/* What the device has in its table is what we are told. */
 static void msi_table_pci_message(struct kunit *test)
 {
 	struct igb_test *igb = test->priv;
+	struct igb_vector *v = &igb->vectors[5];
 	struct msi_message msg;
 	struct msi_table *table;
-	struct msi_vector *v;
-	void __iomem *entry;
-	u32 offset;
 
 	table = igb_create(test, MSI_TABLE_MSIX);
-	v = msi_table_alloc_vector(table, 5);
-	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, v);
-	KUNIT_EXPECT_EQ(test, msi_vector_get_msg(v, &msg), -EAGAIN);
-	KUNIT_ASSERT_EQ(test, 0, msi_vector_request_irq(v, igb_handler, NULL, 0, "igb-test",
-							&igb->vectors[5]));
-	KUNIT_ASSERT_EQ(test, msi_vector_get_msg(v, &msg), 0);
+	v->vector = msi_table_alloc_vector(table, 5);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, v->vector);
+	KUNIT_EXPECT_EQ(test, msi_vector_get_msg(v->vector, &msg), -EAGAIN);
+	KUNIT_EXPECT_TRUE(test, igb_read_entry(igb, 5, &msg));
+	igb_request(test, 5);
+	igb_expect_message(test, 5);
 
-	/* What the device has in its table is what we are told. */
-	pci_read_config_dword(igb->pdev, igb->pdev->msix_cap + PCI_MSIX_TABLE, &offset);
-	entry = ioremap(pci_resource_start(igb->pdev, offset & PCI_MSIX_TABLE_BIR) +
-			(offset & PCI_MSIX_TABLE_OFFSET) + 5 * PCI_MSIX_ENTRY_SIZE,
-			PCI_MSIX_ENTRY_SIZE);
-	KUNIT_ASSERT_TRUE(test, entry);
-	KUNIT_EXPECT_EQ(test, readl(entry + PCI_MSIX_ENTRY_LOWER_ADDR), lower_32_bits(msg.address));
-	KUNIT_EXPECT_EQ(test, readl(entry + PCI_MSIX_ENTRY_UPPER_ADDR), upper_32_bits(msg.address));
-	KUNIT_EXPECT_EQ(test, readl(entry + PCI_MSIX_ENTRY_DATA), msg.data);
-	KUNIT_EXPECT_EQ(test, readl(entry + PCI_MSIX_ENTRY_VECTOR_CTRL), 0);
-
-	msi_vector_free_irq(v);
-	KUNIT_EXPECT_EQ(test, readl(entry + PCI_MSIX_ENTRY_VECTOR_CTRL),
-			PCI_MSIX_ENTRY_CTRL_MASKBIT);
-	KUNIT_EXPECT_EQ(test, msi_vector_get_msg(v, &msg), -EAGAIN);
-	iounmap(entry);
-	msi_table_free(table);
+	msi_vector_free_irq(v->vector);
+	KUNIT_EXPECT_TRUE(test, igb_read_entry(igb, 5, &msg));
+	KUNIT_EXPECT_EQ(test, msi_vector_get_msg(v->vector, &msg), -EAGAIN);
+	igb_free(table, igb);
 }
 
 static void msi_table_pci_msi(struct kunit *test)
@@ -510,6 +301,256 @@ static void msi_table_pci_beside_ims(struct kunit *test)
 	msi_fake_store_destroy(store);
 }
 
+/* What a driver may hold, in any combination */
+enum igb_way {
+	IGB_LEGACY_MSIX,
+	IGB_LEGACY_MSI,
+	IGB_LEGACY_INTX,
+	IGB_TABLE_MSIX,
+	IGB_TABLE_MSI,
+	IGB_STORE,
+	IGB_NR_WAYS,
+};
+
+static const struct {
+	const char	*name;
+	unsigned int	legacy;
+	unsigned int	kind;
+	bool		msix;
+} igb_ways[IGB_NR_WAYS] = {
+	[IGB_LEGACY_MSIX]	= { "legacy MSI-X", .legacy = PCI_IRQ_MSIX, .msix = true },
+	[IGB_LEGACY_MSI]	= { "legacy MSI", .legacy = PCI_IRQ_MSI },
+	[IGB_LEGACY_INTX]	= { "legacy INTx", .legacy = PCI_IRQ_INTX },
+	[IGB_TABLE_MSIX]	= { "MSI-X table", .kind = MSI_TABLE_MSIX, .msix = true },
+	[IGB_TABLE_MSI]		= { "MSI table", .kind = MSI_TABLE_MSI },
+	[IGB_STORE]		= { "store" },
+};
+
+/**
+ * struct igb_held - One of igb_ways, with one vector
+ * @way:	Which one
+ * @table:	Table, unless it is a legacy way
+ * @vector:	Vector of @table
+ * @store:	Store of an IGB_STORE
+ * @irq:	Interrupt of legacy MSI or MSI-X
+ * @counter:	Counts the interrupts
+ */
+struct igb_held {
+	enum igb_way		way;
+	struct msi_table	*table;
+	struct msi_vector	*vector;
+	struct msi_fake_store	*store;
+	unsigned int		irq;
+	struct igb_vector	counter;
+};
+
+static int igb_hold_legacy(struct igb_test *igb, struct igb_held *held)
+{
+	int ret = pci_alloc_irq_vectors(igb->pdev, 1, 1, igb_ways[held->way].legacy);
+
+	if (ret < 0 || held->way == IGB_LEGACY_INTX)
+		return min(ret, 0);
+
+	held->irq = pci_irq_vector(igb->pdev, 0);
+	return request_irq(held->irq, igb_handler, 0, "igb-legacy", &held->counter);
+}
+
+static struct msi_table *igb_hold_store(struct igb_test *igb, struct igb_held *held,
+					const char *name, bool managed)
+{
+	struct msi_table_info info = {
+		.name	= name,
+		.ops	= &msi_fake_store_ops,
+		.size	= 4,
+		.flags	= MSI_TABLE_UNREMAPPED,
+	};
+
+	held->store = msi_fake_store_create();
+	if (IS_ERR(held->store))
+		return ERR_CAST(held->store);
+
+	info.data = held->store;
+	return managed ? devm_msi_allocate_table(&igb->pdev->dev, &info) :
+			 msi_allocate_table(&igb->pdev->dev, &info);
+}
+
+static int igb_hold(struct igb_test *igb, struct igb_held *held, enum igb_way way,
+		    const char *name, bool managed)
+{
+	int ret, expected;
+
+	*held = (struct igb_held) { .way = way };
+	expected = igb_ways[way].msix && igb_pending(igb, 0);
+
+	if (igb_ways[way].legacy) {
+		ret = igb_hold_legacy(igb, held);
+	} else {
+		if (way == IGB_STORE)
+			held->table = igb_hold_store(igb, held, name, managed);
+		else if (managed)
+			held->table = devm_pci_allocate_msi_table(igb->pdev, igb_ways[way].kind);
+		else
+			held->table = pci_allocate_msi_table(igb->pdev, igb_ways[way].kind);
+		if (IS_ERR(held->table))
+			return PTR_ERR(held->table);
+
+		held->vector = msi_table_alloc_vector(held->table, 0);
+		if (IS_ERR(held->vector))
+			return PTR_ERR(held->vector);
+		ret = msi_vector_request_irq(held->vector, igb_handler, NULL, 0, "igb-held",
+					     &held->counter);
+	}
+	if (!ret && !igb_wait_for(&held->counter, expected))
+		return -ETIMEDOUT;
+	return ret;
+}
+
+static void igb_drop(struct igb_test *igb, struct igb_held *held)
+{
+	if (igb_ways[held->way].legacy) {
+		if (held->irq)
+			free_irq(held->irq, &held->counter);
+		pci_free_irq_vectors(igb->pdev);
+		return;
+	}
+
+	msi_table_free(held->table);
+	if (held->store)
+		msi_fake_store_destroy(held->store);
+}
+
+static bool igb_alive(struct igb_test *igb, struct igb_held *held)
+{
+	int expected = atomic_read(&held->counter.count) + 1;
+	struct msi_fake_slot slot;
+	struct msi_message msg;
+
+	if (held->way == IGB_LEGACY_INTX)
+		return true;
+	if (held->way == IGB_STORE)
+		return !msi_vector_get_msg(held->vector, &msg) &&
+		       !msi_fake_store_read(held->store, 0, &slot) && !slot.masked &&
+		       slot.msg.address == msg.address && slot.msg.data == msg.data;
+	if (!igb_ways[held->way].msix)
+		return igb_msi_on(igb) && !igb_msix_on(igb);
+
+	writel(BIT(0), igb->regs + IGB_EICS);
+	return igb_wait_for(&held->counter, expected);
+}
+
+/* What @second has to say while @first is held */
+static int igb_expected(enum igb_way first, enum igb_way second)
+{
+	if (first == IGB_STORE || second == IGB_STORE || first == IGB_LEGACY_INTX)
+		return 0;
+	return -EBUSY;
+}
+
+static void igb_pair(struct kunit *test, enum igb_way first, enum igb_way second, bool in_order)
+{
+	struct igb_test *igb = test->priv;
+	struct igb_held *held = kunit_kcalloc(test, 2, sizeof(*held), GFP_KERNEL);
+	unsigned int nr_irqs = igb_count_irqs();
+	int ret;
+
+#define IGB_PAIR_EXPECT(left, right)								\
+	KUNIT_EXPECT_EQ_MSG(test, left, right, "%s, then %s, freed in %s order",		\
+			    igb_ways[first].name, igb_ways[second].name,			\
+			    in_order ? "the same" : "reverse")
+
+	KUNIT_ASSERT_NOT_NULL(test, held);
+	IGB_PAIR_EXPECT(igb_hold(igb, &held[0], first, "first", false), 0);
+	ret = igb_hold(igb, &held[1], second, "second", false);
+	IGB_PAIR_EXPECT(ret, igb_expected(first, second));
+	IGB_PAIR_EXPECT(igb_alive(igb, &held[0]), true);
+	if (!ret) {
+		IGB_PAIR_EXPECT(igb_alive(igb, &held[1]), true);
+		igb_drop(igb, &held[!in_order]);
+		IGB_PAIR_EXPECT(igb_alive(igb, &held[in_order]), true);
+		igb_drop(igb, &held[in_order]);
+	} else {
+		igb_drop(igb, &held[0]);
+	}
+
+	IGB_PAIR_EXPECT(igb_command(igb), igb->command);
+	IGB_PAIR_EXPECT(igb_msix_on(igb), false);
+	IGB_PAIR_EXPECT(igb_msi_on(igb), false);
+	IGB_PAIR_EXPECT(igb_count_irqs(), nr_irqs);
+	KUNIT_EXPECT_PTR_EQ(test, dev_get_msi_domain(&igb->pdev->dev), igb->domain);
+#undef IGB_PAIR_EXPECT
+}
+
+/* Everything a driver can hold, and what else it can have beside it */
+static void msi_table_pci_coexistence(struct kunit *test)
+{
+	struct igb_test *igb = test->priv;
+	enum igb_way first, second;
+
+	for (first = 0; first < IGB_NR_WAYS; first++) {
+		for (second = 0; second < IGB_NR_WAYS; second++) {
+			if (igb_ways[first].legacy && igb_ways[second].legacy)
+				continue;
+			if (!igb->pdev->irq &&
+			    (first == IGB_LEGACY_INTX || second == IGB_LEGACY_INTX))
+				continue;
+			igb_pair(test, first, second, false);
+			if (!igb_expected(first, second))
+				igb_pair(test, first, second, true);
+		}
+	}
+}
+
+static void igb_free_table(void *table)
+{
+	msi_table_free(table);
+}
+
+/*
+ * Nobody frees the table, or a device resource does, the table's own or the
+ * driver's. Those of the PCI core are on both sides of it: it was enabled before,
+ * and MSI or MSI-X after.
+ */
+static void msi_table_pci_unbind(struct kunit *test)
+{
+	enum { FORGOTTEN, MANAGED, ACTION, NR_ENDS } end;
+	struct igb_test *igb = test->priv;
+	struct device *dev = &igb->pdev->dev;
+	struct igb_held *held;
+	struct msi_fake_slot slot;
+	enum igb_way way;
+
+	held = kunit_kzalloc(test, sizeof(*held), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, held);
+
+	for (end = 0; end < NR_ENDS; end++) {
+		for (way = IGB_TABLE_MSIX; way <= IGB_STORE; way++) {
+			const char *name = igb_ways[way].name;
+
+			KUNIT_ASSERT_EQ_MSG(test, igb_hold(igb, held, way, "test", end == MANAGED),
+					    0, "%s %d", name, end);
+			KUNIT_EXPECT_TRUE_MSG(test, igb_alive(igb, held), "%s %d", name, end);
+			if (end == ACTION)
+				KUNIT_ASSERT_EQ(test, 0, devm_add_action(dev, igb_free_table,
+									 held->table));
+
+			device_release_driver(dev);
+			KUNIT_EXPECT_FALSE_MSG(test, igb_msix_on(igb), "%s %d", name, end);
+			KUNIT_EXPECT_FALSE_MSG(test, igb_msi_on(igb), "%s %d", name, end);
+			KUNIT_EXPECT_NULL_MSG(test, igb->pdev->msi_table, "%s %d", name, end);
+			KUNIT_EXPECT_EQ_MSG(test, igb_count_irqs(), igb->nr_irqs, "%s %d", name,
+					    end);
+			if (way == IGB_STORE) {
+				KUNIT_EXPECT_EQ(test, 0,
+						msi_fake_store_read(held->store, 0, &slot));
+				KUNIT_EXPECT_EQ(test, slot.msg.address, 0);
+				KUNIT_EXPECT_EQ(test, slot.inits, slot.exits);
+				msi_fake_store_destroy(held->store);
+			}
+			KUNIT_ASSERT_EQ(test, device_attach(dev), 1);
+		}
+	}
+}
+
 /*
  * Somebody else's handler is on the interrupt when the table goes: warned about,
  * leaked, and cut off from the device. Comes last, as the interrupt stays.
@@ -571,6 +612,8 @@ static struct kunit_case msi_table_pci_cases[] = {
 	KUNIT_CASE(msi_table_pci_msi),
 	KUNIT_CASE(msi_table_pci_forgotten),
 	KUNIT_CASE(msi_table_pci_beside_ims),
+	KUNIT_CASE(msi_table_pci_coexistence),
+	KUNIT_CASE(msi_table_pci_unbind),
 	KUNIT_CASE(msi_table_pci_foreign_handler),
 	{ }
 };

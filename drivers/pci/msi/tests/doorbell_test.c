@@ -1,0 +1,385 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * KUnit tests for messages which somebody besides the device uses, as the peers
+ * of an NTB and the hosts of an endpoint do
+ *
+ * The message is that of an MSI-X entry of an Intel 82576 (igb). The peer is
+ * QEMU's edu, whose DMA engine writes the data of the message to its address.
+ * It has to be started with dma_mask=0xffffffff. Without them the tests are
+ * skipped, and there is no peer where interrupt remapping looks at who sends.
+ */
+#include <kunit/test.h>
+
+#include <linux/atomic.h>
+#include <linux/cleanup.h>
+#include <linux/cpumask.h>
+#include <linux/device.h>
+#include <linux/dma-mapping.h>
+#include <linux/iopoll.h>
+#include <linux/irq.h>
+#include <linux/msi.h>
+#include <linux/msi_table.h>
+#include <linux/pci.h>
+#include <linux/spinlock.h>
+
+#include "igb.h"
+
+#define EDU_DMA_SRC		0x80
+#define EDU_DMA_DST		0x88
+#define EDU_DMA_COUNT		0x90
+#define EDU_DMA_CMD		0x98
+#define EDU_DMA_CMD_RUN		BIT(0)
+#define EDU_DMA_CMD_TO_MEMORY	BIT(1)
+#define EDU_BUFFER		0x40000
+/* A transfer takes 100 ms. */
+#define EDU_DMA_US		(2 * USEC_PER_SEC)
+
+#define DOORBELL_ENTRY		4
+
+/**
+ * struct doorbell - What a peer knows about a message
+ * @watcher:	Tells it
+ * @lock:	Protects @msg and @told
+ * @msg:	The message, all zero when there is none
+ * @told:	How often it was told
+ * @pdev:	The edu
+ * @regs:	Its BAR 0
+ * @slot:	Data of the message, where the edu can read it
+ * @slot_dma:	Address of @slot for the edu
+ */
+struct doorbell {
+	struct msi_watcher	watcher;
+	raw_spinlock_t		lock;
+	struct msi_message	msg;
+	unsigned int		told;
+	struct pci_dev		*pdev;
+	void __iomem		*regs;
+	__le32			*slot;
+	dma_addr_t		slot_dma;
+};
+
+static int edu_test_probe(struct pci_dev *pdev, const struct pci_device_id *id)
+{
+	int ret;
+
+	ret = pcim_enable_device(pdev);
+	if (ret)
+		return ret;
+
+	ret = dma_set_mask_and_coherent(&pdev->dev, DMA_BIT_MASK(32));
+	if (!ret)
+		pci_set_master(pdev);
+	return ret;
+}
+
+static const struct pci_device_id edu_test_ids[] = {
+	{ PCI_DEVICE(0x1234, 0x11e8) },
+	{ }
+};
+
+static struct pci_driver edu_test_driver = {
+	.name		= "msi_table_edu_test",
+	.id_table	= edu_test_ids,
+	.probe		= edu_test_probe,
+};
+
+KUNIT_DEFINE_ACTION_WRAPPER(edu_test_unregister, pci_unregister_driver, struct pci_driver *);
+KUNIT_DEFINE_ACTION_WRAPPER(edu_test_put, pci_dev_put, struct pci_dev *);
+
+static void doorbell_notify(struct msi_watcher *watcher, const struct msi_message *msg)
+{
+	struct doorbell *bell = container_of(watcher, struct doorbell, watcher);
+
+	guard(raw_spinlock)(&bell->lock);
+	bell->msg = *msg;
+	bell->told++;
+}
+
+static struct msi_message doorbell_msg(struct doorbell *bell)
+{
+	guard(raw_spinlock_irqsave)(&bell->lock);
+	return bell->msg;
+}
+
+static unsigned int doorbell_told(struct doorbell *bell)
+{
+	guard(raw_spinlock_irqsave)(&bell->lock);
+	return bell->told;
+}
+
+static struct doorbell *doorbell_create(struct kunit *test)
+{
+	struct doorbell *bell = kunit_kzalloc(test, sizeof(*bell), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, bell);
+	raw_spin_lock_init(&bell->lock);
+	bell->watcher.notify = doorbell_notify;
+	return bell;
+}
+
+static void doorbell_attach_peer(struct kunit *test, struct doorbell *bell)
+{
+	bell->pdev = pci_get_device(0x1234, 0x11e8, NULL);
+	if (!bell->pdev)
+		kunit_skip(test, "no edu");
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, edu_test_put, bell->pdev));
+	KUNIT_ASSERT_EQ(test, 0, pci_register_driver(&edu_test_driver));
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, edu_test_unregister,
+							   &edu_test_driver));
+	if (bell->pdev->dev.driver != &edu_test_driver.driver)
+		kunit_skip(test, "the edu has another driver");
+
+	bell->regs = pcim_iomap(bell->pdev, 0, 0);
+	KUNIT_ASSERT_TRUE(test, bell->regs);
+	bell->slot = dmam_alloc_coherent(&bell->pdev->dev, sizeof(*bell->slot), &bell->slot_dma,
+					 GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, bell->slot);
+}
+
+static void doorbell_dma(struct kunit *test, struct doorbell *bell, u32 src, u32 dst, u32 cmd)
+{
+	u32 status;
+
+	writel(src, bell->regs + EDU_DMA_SRC);
+	writel(dst, bell->regs + EDU_DMA_DST);
+	writel(sizeof(*bell->slot), bell->regs + EDU_DMA_COUNT);
+	writel(EDU_DMA_CMD_RUN | cmd, bell->regs + EDU_DMA_CMD);
+	KUNIT_ASSERT_EQ(test, 0, readl_poll_timeout(bell->regs + EDU_DMA_CMD, status,
+						    !(status & EDU_DMA_CMD_RUN), USEC_PER_MSEC,
+						    EDU_DMA_US));
+}
+
+/* The peer does what it was told; it sends nothing without a message. */
+static void doorbell_ring(struct kunit *test, struct doorbell *bell)
+{
+	struct msi_message msg = doorbell_msg(bell);
+	struct igb_test *igb = test->priv;
+	struct igb_vector *v = &igb->vectors[DOORBELL_ENTRY];
+	int before = atomic_read(&v->count), count;
+
+	KUNIT_ASSERT_NE(test, msg.address, 0);
+	KUNIT_ASSERT_EQ(test, upper_32_bits(msg.address), 0);
+	*bell->slot = cpu_to_le32(msg.data);
+	doorbell_dma(test, bell, bell->slot_dma, EDU_BUFFER, 0);
+	KUNIT_EXPECT_EQ(test, atomic_read(&v->count), before);
+	doorbell_dma(test, bell, EDU_BUFFER, msg.address, EDU_DMA_CMD_TO_MEMORY);
+
+	read_poll_timeout(atomic_read, count, count == before + 1, 100, IGB_IRQ_US, false,
+			  &v->count);
+	KUNIT_EXPECT_EQ(test, count, before + 1);
+}
+
+static void doorbell_expect_current(struct kunit *test, struct doorbell *bell,
+				    struct msi_vector *v)
+{
+	struct msi_message msg, told = doorbell_msg(bell);
+
+	KUNIT_ASSERT_EQ(test, msi_vector_get_msg(v, &msg), 0);
+	KUNIT_EXPECT_NE(test, told.address, 0);
+	KUNIT_EXPECT_EQ(test, told.address, msg.address);
+	KUNIT_EXPECT_EQ(test, told.data, msg.data);
+}
+
+static void doorbell_expect_none(struct kunit *test, struct doorbell *bell)
+{
+	struct msi_message told = doorbell_msg(bell);
+
+	KUNIT_EXPECT_EQ(test, told.address, 0);
+	KUNIT_EXPECT_EQ(test, told.data, 0);
+}
+
+/* On the first CPU */
+static struct msi_vector *doorbell_alloc(struct kunit *test, struct msi_table *table)
+{
+	struct irq_affinity_desc cpu = { };
+	struct msi_vector_request req = {
+		.lowest		= DOORBELL_ENTRY,
+		.highest	= DOORBELL_ENTRY,
+		.affinity	= &cpu,
+	};
+	struct msi_vector *v;
+
+	cpumask_set_cpu(cpumask_first(cpu_online_mask), &cpu.mask);
+	v = msi_table_alloc(table, &req);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, v);
+	return v;
+}
+
+static void doorbell_request(struct kunit *test, struct msi_vector *v)
+{
+	struct igb_test *igb = test->priv;
+	struct igb_vector *entry = &igb->vectors[DOORBELL_ENTRY];
+
+	KUNIT_ASSERT_EQ(test, 0, msi_vector_request_irq(v, igb_handler, NULL, 0, "doorbell-test",
+							entry));
+	entry->vector = v;
+}
+
+/* The move may have to wait for the next interrupt, so there is one. */
+static void doorbell_move(struct kunit *test, struct msi_vector *v)
+{
+	unsigned int last = cpumask_last(cpu_online_mask), irq = msi_vector_irq(v);
+	const struct cpumask *where;
+
+	KUNIT_EXPECT_EQ(test, 0, irq_set_affinity(irq, cpumask_of(last)));
+	igb_raise(test, DOORBELL_ENTRY);
+	where = irq_data_get_effective_affinity_mask(irq_get_irq_data(irq));
+	KUNIT_EXPECT_TRUE(test, cpumask_test_cpu(last, where));
+}
+
+/* The peer and the device raise the same interrupt, wherever it goes. */
+static void msi_table_doorbell_peer(struct kunit *test)
+{
+	struct igb_test *igb = test->priv;
+	struct msi_message first, moved;
+	struct msi_table *table;
+	struct doorbell *bell;
+	struct msi_vector *v;
+
+	if (msi_device_has_isolated_msi(&igb->pdev->dev))
+		kunit_skip(test, "interrupt remapping keeps peers out");
+	bell = doorbell_create(test);
+	doorbell_attach_peer(test, bell);
+
+	table = igb_create(test, MSI_TABLE_MSIX);
+	v = doorbell_alloc(test, table);
+	msi_vector_watch(v, &bell->watcher);
+	KUNIT_EXPECT_EQ(test, doorbell_told(bell), 1);
+	doorbell_expect_none(test, bell);
+
+	doorbell_request(test, v);
+	doorbell_expect_current(test, bell, v);
+	first = doorbell_msg(bell);
+	doorbell_ring(test, bell);
+	igb_raise(test, DOORBELL_ENTRY);
+
+	doorbell_move(test, v);
+	doorbell_expect_current(test, bell, v);
+	moved = doorbell_msg(bell);
+	if (num_online_cpus() > 1)
+		KUNIT_EXPECT_TRUE(test, first.address != moved.address || first.data != moved.data);
+	doorbell_ring(test, bell);
+	igb_raise(test, DOORBELL_ENTRY);
+	doorbell_ring(test, bell);
+
+	msi_vector_free_irq(v);
+	doorbell_expect_none(test, bell);
+	doorbell_request(test, v);
+	doorbell_expect_current(test, bell, v);
+	doorbell_ring(test, bell);
+
+	msi_vector_unwatch(v, &bell->watcher);
+	igb_free(table, igb);
+}
+
+/**
+ * struct doorbell_ntb - What drivers/ntb/msi.c keeps of a message
+ * @msg:	The message
+ * @calls:	How often it changed
+ */
+struct doorbell_ntb {
+	struct msi_message	msg;
+	atomic_t		calls;
+};
+
+static void doorbell_ntb_write_msg(struct msi_desc *desc, void *data)
+{
+	struct doorbell_ntb *ntb = data;
+
+	ntb->msg.address = (u64)desc->msg.address_hi << 32 | desc->msg.address_lo;
+	ntb->msg.data = desc->msg.data;
+	atomic_inc(&ntb->calls);
+}
+
+/* Several watchers, and the hook in the MSI descriptor which is NTB's, at once */
+static void msi_table_doorbell_ntb(struct kunit *test)
+{
+	struct doorbell *bell = doorbell_create(test), *other = doorbell_create(test);
+	struct doorbell_ntb ntb = { };
+	struct igb_test *igb = test->priv;
+	struct msi_table *table;
+	struct msi_desc *desc;
+	struct msi_vector *v;
+	unsigned int told;
+	int calls;
+
+	table = igb_create(test, MSI_TABLE_MSIX);
+	v = doorbell_alloc(test, table);
+	doorbell_request(test, v);
+	msi_vector_watch(v, &bell->watcher);
+	desc = irq_get_msi_desc(msi_vector_irq(v));
+	KUNIT_ASSERT_NOT_NULL(test, desc);
+	desc->write_msi_msg_data = &ntb;
+	desc->write_msi_msg = doorbell_ntb_write_msg;
+	msi_vector_watch(v, &other->watcher);
+	doorbell_expect_current(test, bell, v);
+	doorbell_expect_current(test, other, v);
+
+	/* With interrupt remapping the message stays as it is. */
+	told = doorbell_told(bell);
+	doorbell_move(test, v);
+	doorbell_expect_current(test, bell, v);
+	doorbell_expect_current(test, other, v);
+	KUNIT_EXPECT_EQ(test, doorbell_told(bell) != told, atomic_read(&ntb.calls) != 0);
+
+	calls = atomic_read(&ntb.calls);
+	told = doorbell_told(bell);
+	msi_vector_free_irq(v);
+	KUNIT_EXPECT_GT(test, atomic_read(&ntb.calls), calls);
+	KUNIT_EXPECT_GT(test, doorbell_told(bell), told);
+	KUNIT_EXPECT_EQ(test, ntb.msg.address, 0);
+	doorbell_expect_none(test, bell);
+	doorbell_expect_none(test, other);
+
+	calls = atomic_read(&ntb.calls);
+	told = doorbell_told(bell);
+	doorbell_request(test, v);
+	KUNIT_EXPECT_GT(test, atomic_read(&ntb.calls), calls);
+	KUNIT_EXPECT_GT(test, doorbell_told(bell), told);
+	doorbell_expect_current(test, bell, v);
+	doorbell_expect_current(test, other, v);
+	KUNIT_EXPECT_EQ(test, ntb.msg.address, doorbell_msg(bell).address);
+	KUNIT_EXPECT_EQ(test, ntb.msg.data, doorbell_msg(bell).data);
+	igb_raise(test, DOORBELL_ENTRY);
+
+	/* Each of them goes by itself. */
+	msi_vector_unwatch(v, &bell->watcher);
+	told = doorbell_told(bell);
+	calls = atomic_read(&ntb.calls);
+	msi_vector_free_irq(v);
+	KUNIT_EXPECT_EQ(test, doorbell_told(bell), told);
+	KUNIT_EXPECT_GT(test, atomic_read(&ntb.calls), calls);
+	doorbell_expect_none(test, other);
+
+	desc->write_msi_msg = NULL;
+	desc->write_msi_msg_data = NULL;
+	calls = atomic_read(&ntb.calls);
+	doorbell_request(test, v);
+	KUNIT_EXPECT_EQ(test, atomic_read(&ntb.calls), calls);
+	doorbell_expect_current(test, other, v);
+
+	msi_vector_unwatch(v, &other->watcher);
+	igb_free(table, igb);
+}
+
+static void doorbell_test_exit(struct kunit *test)
+{
+	/* The INTx of the edu counts too when igb_test_exit() counts interrupts. */
+	kunit_release_action(test, edu_test_unregister, &edu_test_driver);
+	igb_test_exit(test);
+}
+
+static struct kunit_case msi_table_doorbell_cases[] = {
+	KUNIT_CASE(msi_table_doorbell_peer),
+	KUNIT_CASE(msi_table_doorbell_ntb),
+	{ }
+};
+
+static struct kunit_suite msi_table_doorbell_suite = {
+	.name		= "msi_table_doorbell",
+	.init		= igb_test_init,
+	.exit		= doorbell_test_exit,
+	.test_cases	= msi_table_doorbell_cases,
+};
+
+kunit_test_suite(msi_table_doorbell_suite);

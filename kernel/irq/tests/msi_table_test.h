@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _KERNEL_IRQ_TESTS_MSI_TABLE_TEST_H
+#define _KERNEL_IRQ_TESTS_MSI_TABLE_TEST_H
+
+/*
+ * What the KUnit tests of MSI tables share: a device with a store on a fake
+ * parent, in all the combinations which the core treats in its own way.
+ *
+ * A suite with mtt_init() and mtt_exit() has its tests run on @mtt_variants if
+ * they take a parameter, else on the first of them. After each test the device
+ * is unbound, whatever the test left behind, and then no interrupt may be left
+ * and no op of the store may have been called where it must not be.
+ */
+#include <kunit/msi_table.h>
+#include <kunit/test.h>
+
+#include <linux/atomic.h>
+#include <linux/interrupt.h>
+#include <linux/types.h>
+
+#define MTT_CAPACITY	64
+#define MTT_SIZE		32
+#define MTT_NR_VARIANTS	7
+
+/**
+ * struct mtt_variant - A kind of store on a kind of parent
+ * @name:		Shown in the test results
+ * @no_mask:		The store has neither mask nor unmask
+ * @no_clear:		The store has no clear_msg
+ * @slow:		The store is behind a slow bus
+ * @parent_flags:	For msi_fake_parent_create()
+ */
+struct mtt_variant {
+	const char	*name;
+	bool		no_mask;
+	bool		no_clear;
+	bool		slow;
+	unsigned int	parent_flags;
+};
+
+extern const struct mtt_variant mtt_variants[MTT_NR_VARIANTS];
+
+/**
+ * struct mtt_ctx - What every test starts with, test->priv
+ * @variant:	The kind of store and parent
+ * @ops:	Operations of @store, as @variant has them
+ * @parent:	MSI parent of @dev
+ * @store:	The store
+ * @dev:	A bound device, NULL once it is unregistered
+ * @table:	Set by mtt_create()
+ * @leaked:	Interrupts which the test had the core leak
+ */
+struct mtt_ctx {
+	const struct mtt_variant	*variant;
+	struct msi_table_ops	ops;
+	struct msi_fake_parent	*parent;
+	struct msi_fake_store	*store;
+	struct device		*dev;
+	struct msi_table	*table;
+	unsigned int		leaked;
+};
+
+/**
+ * struct mtt_hits - dev_id of the handlers
+ * @hard:	Number of interrupts
+ * @thread:	Number of runs of the thread
+ * @irq:	The interrupt number which the handler saw last
+ */
+struct mtt_hits {
+	atomic_t	hard;
+	atomic_t	thread;
+	int		irq;
+};
+
+int mtt_init_variant(struct kunit *test, const struct mtt_variant *variant);
+int mtt_init(struct kunit *test);
+void mtt_exit(struct kunit *test);
+void mtt_unbind(struct kunit *test);
+
+/* These go away with the test. */
+struct msi_fake_parent *mtt_new_parent(struct kunit *test, unsigned int capacity,
+				       unsigned int flags);
+struct msi_fake_store *mtt_new_store(struct kunit *test);
+struct device *mtt_new_device(struct kunit *test, const char *name);
+struct mtt_hits *mtt_new_hits(struct kunit *test);
+
+struct msi_table_info mtt_info(struct mtt_ctx *ctx);
+struct mtt_ctx *mtt_create(struct kunit *test, u32 size);
+long mtt_create_error(struct kunit *test, const struct msi_table_info *info);
+void mtt_expect_creatable(struct kunit *test);
+
+struct msi_vector *mtt_alloc(struct kunit *test, u32 label);
+u32 mtt_alloc_label(struct kunit *test, u32 lowest, u32 highest);
+long mtt_alloc_error(struct kunit *test, u32 lowest, u32 highest);
+
+irqreturn_t mtt_handler(int irq, void *dev_id);
+int mtt_try_request(struct msi_vector *vector, struct mtt_hits *hits);
+struct mtt_hits *mtt_request(struct kunit *test, struct msi_vector *vector);
+struct mtt_hits *mtt_request_behind(struct kunit *test, struct msi_vector *vector);
+
+struct msi_fake_slot mtt_slot(struct kunit *test, u32 label);
+bool mtt_msg_valid(struct msi_message msg);
+bool mtt_msg_equal(struct msi_message a, struct msi_message b);
+int mtt_fire(struct kunit *test, u32 label);
+void mtt_expect_delivery(struct kunit *test, u32 label, struct mtt_hits *hits);
+bool mtt_reaches(atomic_t *count, int value);
+
+bool mtt_irq_exists(unsigned int irq);
+bool mtt_in_sysfs(struct device *dev, unsigned int irq);
+const struct cpumask *mtt_other_cpu(struct kunit *test);
+void mtt_expect_gone(struct kunit *test, const unsigned int *irqs, const u32 *labels,
+		     unsigned int n);
+void mtt_leak(struct kunit *test, unsigned int irqs);
+void mtt_expect_dead(struct kunit *test, unsigned int irq, struct mtt_hits *hits);
+
+/* Messages do not change with the affinity. */
+static inline bool mtt_stable(const struct mtt_ctx *ctx)
+{
+	return ctx->variant->parent_flags & MSI_FAKE_STABLE_MSG;
+}
+
+#endif /* _KERNEL_IRQ_TESTS_MSI_TABLE_TEST_H */
