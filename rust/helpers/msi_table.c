@@ -1,6 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 
+#include <linux/interrupt.h>
 #include <linux/msi_table.h>
+
+#ifndef CONFIG_SMP
+__rust_helper int rust_helper_irq_set_affinity(unsigned int irq, const struct cpumask *cpumask)
+{
+	return irq_set_affinity(irq, cpumask);
+}
+#endif
 
 #ifndef CONFIG_PCI_MSI
 __rust_helper struct msi_table *

@@ -11,6 +11,9 @@
 //! A vector keeps its table alive, and an interrupt its vector, so a driver stores all three side
 //! by side, in any order, and drops them in any order.
 //!
+//! Somebody besides the device who sends a message reads it with [`Vector::message`], and is told
+//! about changes by a [`Watch`]. A vector that another driver is to handle is [`Lent`] to it.
+//!
 //! # Leaking
 //!
 //! The handles carry the lifetime for which their device is bound. Dropping them frees what they
@@ -19,15 +22,20 @@
 //! nor an operation of the store afterwards. So a handle that is passed to [`core::mem::forget`]
 //! leaks memory, and that is all.
 //!
-//! Until the unbind a store and a handler have to stay valid. Their handles own them, so they are
-//! not deallocated when the handle is leaked. What they refer to might be, which is why the safe
-//! functions ask for a `'static` store and a `'static` handler. What borrows from the driver goes
-//! by the `unsafe` functions whose name ends in `_with_lt`.
+//! Until the unbind a store, a handler and a watcher have to stay valid. Their handles own them, so
+//! they are not deallocated when the handle is leaked. What they refer to might be, which is why
+//! the safe functions ask for them to be `'static`. What borrows from the driver goes by the
+//! `unsafe` functions whose name ends in `_with_lt`.
+//!
+//! A table of [`Mmio`] owns the mapping of its registers, so these stay mapped when it is leaked,
+//! or until the unbind if the mapping is a resource of the same device. A [`Lent`] vector is at no
+//! one's mercy: what either side leaks is freed when the device of that side is unbound. A leaked
+//! [`Watch`] ends when its vector is freed, with a warning of the C side.
 //!
 //! One thing is up to the driver: the code of a store and of a handler is part of a module, and may
 //! run until the device is unbound. For the driver of the device, that is always before the module
-//! is unloaded. A module which creates a table on a device that is bound to another module's driver
-//! must not leak its handles.
+//! is unloaded. A module which creates a table on a device that is bound to another module's
+//! driver, or gets a vector of one in another way than by [`Lent`], must not leak its handles.
 //!
 //! C header: [`include/linux/msi_table.h`](srctree/include/linux/msi_table.h)
 
@@ -38,30 +46,51 @@ use crate::{
         Device, //
     },
     error::from_err_ptr,
+    new_mutex,
     prelude::*,
-    sync::Arc,
+    sync::{
+        Arc,
+        Mutex, //
+    },
     types::ForeignOwnable, //
 };
 use core::{
     marker::PhantomData,
-    ops::RangeBounds,
-    ptr::NonNull, //
+    ops::{
+        RangeBounds,
+        RangeInclusive, //
+    },
+    ptr::NonNull,
 };
 
+mod affinity;
 #[cfg(CONFIG_MSI_TABLE_FAKE)]
 pub mod fake;
 mod interrupt;
+mod lent;
+mod mmio;
 #[cfg(CONFIG_PCI)]
 mod pci;
 mod store;
-#[cfg(CONFIG_MSI_TABLE_FAKE)]
+#[cfg(all(CONFIG_MSI_TABLE_FAKE, CONFIG_KUNIT = "y"))]
 mod tests;
 mod vector;
+mod watch;
 
+pub use self::affinity::Affinity;
 pub use self::interrupt::{
     Handler,
     Interrupt,
     ThreadedHandler, //
+};
+pub use self::lent::{
+    Lent,
+    LentInterrupt, //
+};
+pub use self::mmio::{
+    Layout,
+    Mapping,
+    Mmio, //
 };
 #[cfg(CONFIG_PCI)]
 pub use self::pci::{
@@ -70,9 +99,16 @@ pub use self::pci::{
 };
 pub use self::store::Store;
 pub use self::vector::{
+    Cookies,
+    Each,
     Request,
     Vector,
     VectorRef, //
+};
+pub use self::watch::{
+    Watch,
+    Watchable,
+    Watcher, //
 };
 
 /// What a device writes, and where, to raise an interrupt.
@@ -95,6 +131,10 @@ pub struct Message {
 
 impl Message {
     /// Returns whether the message may be sent. An all-zero message must not.
+    ///
+    /// # Examples
+    ///
+    /// See [`Message`].
     #[inline]
     pub const fn is_valid(&self) -> bool {
         self.address != 0 || self.data != 0
@@ -126,12 +166,39 @@ mod private {
     pub trait Sealed {}
 
     impl<S: super::Store> Sealed for S {}
-    impl Sealed for super::Pci {}
+    impl<C> Sealed for super::Pci<C> {}
+    impl<M, C> Sealed for super::Mmio<M, C> {}
 }
 
-/// What is behind a [`Table`]: every [`Store`], and [`Pci`].
+/// What is behind a [`Table`]: every [`Store`], [`Mmio`], and [`Pci`].
 ///
 /// This trait can not be implemented directly.
+///
+/// # Examples
+///
+/// A function for tables of any kind.
+///
+/// ```
+/// use kernel::msi::{
+///     fake::{
+///         FakeDevice,
+///         Recorder, //
+///     },
+///     Backing,
+///     Table,
+///     Vector, //
+/// };
+///
+/// fn last<'a, B: Backing<Cookie = ()>>(table: &Table<'a, B>) -> Result<Vector<'a, B>> {
+///     table.alloc(table.size().ok_or(EINVAL)? - 1)
+/// }
+///
+/// let dev = FakeDevice::new(c"msi_backing", 8)?;
+/// let table = Table::new(dev.as_ref(), c"ims", 16, Recorder::default())?;
+///
+/// assert_eq!(last(&table)?.label(), 15);
+/// # Ok::<(), Error>(())
+/// ```
 pub trait Backing: private::Sealed + Send + Sync + Sized {
     /// What a [`Vector`] carries for its user, see [`VectorRef::cookie`].
     type Cookie: ForeignOwnable + Send + Sync + 'static;
@@ -142,14 +209,16 @@ impl<S: Store> Backing for S {
 }
 
 /// The MSI-X table or the MSI capability of a PCI function, which the PCI core looks after.
+///
+/// Its vectors carry a `C` for the driver.
 #[cfg_attr(
     CONFIG_PCI,
-    doc = "Created by [`pci::Device::msi_table`](kernel::pci::Device::msi_table)."
+    doc = "Created by [`pci::Device::msi_table`](kernel::pci::Device::msi_table); see there."
 )]
-pub struct Pci(());
+pub struct Pci<C = ()>(PhantomData<C>);
 
-impl Backing for Pci {
-    type Cookie = ();
+impl<C: ForeignOwnable + Send + Sync + 'static> Backing for Pci<C> {
+    type Cookie = C;
 }
 
 /// Size of the table of a [`Store`], and what else there is to say about it.
@@ -177,24 +246,35 @@ impl Backing for Pci {
 pub struct Options {
     size: Option<u32>,
     unremapped: bool,
+    parent: Option<NonNull<bindings::irq_domain>>,
 }
 
 impl Options {
     /// A store of `size` slots. Their labels begin at 0.
+    ///
+    /// # Examples
+    ///
+    /// See [`Options::parent`].
     #[inline]
     pub const fn indexed(size: u32) -> Self {
         Self {
             size: Some(size),
             unremapped: false,
+            parent: None,
         }
     }
 
     /// A store whose hardware has no index, and whose labels mean nothing to it.
+    ///
+    /// # Examples
+    ///
+    /// See [`Options`].
     #[inline]
     pub const fn unindexed() -> Self {
         Self {
             size: None,
             unremapped: false,
+            parent: None,
         }
     }
 
@@ -224,6 +304,77 @@ impl Options {
         self.unremapped = true;
         self
     }
+
+    /// The interrupts come from this domain, and not from the device's own MSI parent.
+    ///
+    /// # Safety
+    ///
+    /// `parent` must be valid until the device which the table is created on is unbound.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use kernel::{
+    ///     device::Bound,
+    ///     faux,
+    ///     msi::{
+    ///         fake::{
+    ///             Parent,
+    ///             Recorder, //
+    ///         },
+    ///         Options,
+    ///         Table, //
+    ///     },
+    /// };
+    ///
+    /// let parent = Parent::new(8)?;
+    /// // Without an MSI domain of its own
+    /// let faux = faux::Registration::new(c"msi_no_domain", None)?;
+    /// let dev: &faux::Device<Bound> = faux.as_ref();
+    ///
+    /// let options = Options::indexed(16);
+    /// let res = Table::new(dev.as_ref(), c"ims", options, Recorder::default());
+    /// assert_eq!(res.err(), Some(ENODEV));
+    ///
+    /// // SAFETY: The device is unbound before the parent is destroyed.
+    /// let options = unsafe { options.parent(parent.domain()) };
+    /// let table = Table::new(dev.as_ref(), c"ims", options, Recorder::default())?;
+    /// let vector = table.alloc(5)?;
+    /// assert_eq!(parent.live(), 1);
+    /// # drop(vector);
+    /// # Ok::<(), Error>(())
+    /// ```
+    #[inline]
+    pub const unsafe fn parent(mut self, parent: NonNull<bindings::irq_domain>) -> Self {
+        self.parent = Some(parent);
+        self
+    }
+
+    /// Returns what to tell the C side, but for what the store is.
+    ///
+    /// This fails with `EINVAL` if there would be no slots.
+    fn to_info(self, name: &CStr) -> Result<bindings::msi_table_info> {
+        let size = match self.size {
+            // To the C side this is a store without an index.
+            Some(0) => return Err(EINVAL),
+            Some(size) => size,
+            None => 0,
+        };
+
+        Ok(bindings::msi_table_info {
+            name: name.as_char_ptr(),
+            size,
+            parent: self
+                .parent
+                .map_or(core::ptr::null_mut(), |parent| parent.as_ptr()),
+            flags: if self.unremapped {
+                bindings::MSI_TABLE_UNREMAPPED
+            } else {
+                0
+            },
+            ..pin_init::zeroed()
+        })
+    }
 }
 
 impl From<u32> for Options {
@@ -233,20 +384,33 @@ impl From<u32> for Options {
     }
 }
 
+/// What the operations of a store find as the data of its table.
+#[pin_data]
+struct Data<B> {
+    #[pin]
+    store: B,
+
+    /// What [`Store::flush`] is called with, and held while the store is told what to write.
+    #[pin]
+    bus: Mutex<()>,
+}
+
 /// The shared part of a table and its vectors, which owns the C table.
 ///
 /// Implements [`Drop`], so it can not outlive `'a`.
 ///
 /// # Invariants
 ///
-/// - `ptr` is valid, and was created for the store `store` on a device which is bound for `'a`.
-/// - Everybody who frees `ptr` other than this type does so when the device is unbound.
+/// - `ptr` is valid, and was created for `data` on `dev`.
+/// - Everybody who frees `ptr` other than this type does so when `dev` is unbound.
 #[pin_data(PinnedDrop)]
 struct Inner<'a, B: Backing> {
     #[pin]
-    store: B,
+    data: Data<B>,
     ptr: NonNull<bindings::msi_table>,
-    _dev: PhantomData<&'a Device<Bound>>,
+    dev: &'a Device<Bound>,
+    /// A subtype of `B` may have another type of cookie.
+    _invariant: PhantomData<fn(B) -> B>,
 }
 
 // SAFETY: The functions that take a `struct msi_table` may be called from any thread, and `B` is
@@ -300,16 +464,23 @@ pub struct Table<'a, B: Backing = Pci> {
     inner: Arc<Inner<'a, B>>,
 }
 
+/// Not part of a generic function, so that there is one lock class, in the kernel itself.
+#[inline(never)]
+fn new_bus() -> impl PinInit<Mutex<()>> {
+    new_mutex!((), "msi::Table::bus")
+}
+
 impl<'a, B: Backing> Table<'a, B> {
     /// Creates the table of a store.
     ///
     /// # Safety
     ///
-    /// `create` must return an error pointer, or a new table on a device which is bound for `'a`,
-    /// whose data is what `create` got if the table has operations.
+    /// `create` must return an error pointer, or a new table on `dev`, whose data is what `create`
+    /// got if the table has operations of its own.
     unsafe fn create<E>(
+        dev: &'a Device<Bound>,
         store: impl PinInit<B, E>,
-        create: impl FnOnce(*mut B) -> *mut bindings::msi_table,
+        create: impl FnOnce(*mut Data<B>) -> Result<*mut bindings::msi_table>,
     ) -> Result<Self>
     where
         Error: From<E>,
@@ -317,14 +488,18 @@ impl<'a, B: Backing> Table<'a, B> {
         // INVARIANT: By the safety requirements of this function. The C side frees a table by
         // itself only when its device is unbound.
         let init = try_pin_init!(&this in Inner {
-            store <- store,
+            data <- try_pin_init!(Data {
+                store <- store,
+                bus <- new_bus(),
+            }? Error),
             ptr: {
                 // SAFETY: `this` is valid, so the field is in bounds.
-                let store = unsafe { &raw mut (*this.as_ptr()).store };
+                let data = unsafe { &raw mut (*this.as_ptr()).data };
 
-                NonNull::new(from_err_ptr(create(store))?).ok_or(ENOMEM)?
+                NonNull::new(from_err_ptr(create(data)?)?).ok_or(ENOMEM)?
             },
-            _dev: PhantomData,
+            dev,
+            _invariant: PhantomData,
         }? Error);
 
         Ok(Self {
@@ -371,8 +546,96 @@ impl<'a, B: Backing> Table<'a, B> {
     /// drop(five);
     /// # Ok::<(), Error>(())
     /// ```
-    pub fn alloc(&self, request: impl Into<Request<B::Cookie>>) -> Result<Vector<'a, B>> {
+    pub fn alloc<'r>(&self, request: impl Into<Request<'r, B::Cookie>>) -> Result<Vector<'a, B>> {
         Vector::new(&self.inner, request.into())
+    }
+
+    /// Allocates several vectors, at least the lower and at most the upper bound of `count`.
+    ///
+    /// They get the lowest free labels of the request, and are in ascending order. This is faster
+    /// than one by one: where the labels are consecutive and the parent can take several interrupts
+    /// at a time they are allocated at a time, and MSI-X is switched on with all of them.
+    ///
+    /// There are not more vectors than labels in the range, and not more than
+    /// [`Request::cookies`] or [`Request::affinities`] where these were given. So an upper bound of
+    /// [`u32::MAX`] asks for as many as possible, except of a table without a size.
+    ///
+    /// # Errors
+    ///
+    /// - `EINVAL` if the lower bound is 0 or above the upper one, or if there are less cookies or
+    ///   affinities than that
+    /// - `ENOSPC` if less labels of the range are free, or the parent is out of vectors
+    /// - another error of [`Table::alloc`]
+    ///
+    /// Cookies which are not used, in particular those of a failed request, are dropped.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use kernel::msi::{fake::{FakeDevice, Recorder}, Table, Vector};
+    ///
+    /// let dev = FakeDevice::new(c"msi_alloc_many", 8)?;
+    /// let table = Table::new(dev.as_ref(), c"ims", 16, Recorder::default())?;
+    /// let five = table.alloc(5)?;
+    ///
+    /// let vectors = table.alloc_many(4.., 2..=3)?;
+    /// assert!(vectors.iter().map(|v| v.label()).eq([4, 6, 7]));
+    ///
+    /// // There are 8 vectors in all.
+    /// assert_eq!(table.alloc_many(.., 5..=5).err(), Some(ENOSPC));
+    /// assert_eq!(table.alloc_many(.., 1..=u32::MAX)?.len(), 4);
+    /// assert_eq!(table.alloc_many(.., 0..=1).err(), Some(EINVAL));
+    ///
+    /// // Faster than to drop them.
+    /// Vector::free_many(vectors);
+    /// drop(five);
+    /// assert_eq!(dev.parent().live(), 0);
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn alloc_many<'r, K: Cookies<B::Cookie>>(
+        &self,
+        request: impl Into<Request<'r, K>>,
+        count: RangeInclusive<u32>,
+    ) -> Result<KVVec<Vector<'a, B>>> {
+        Vector::new_many(&self.inner, request.into(), count)
+    }
+
+    /// Writes messages and masks to the device again, after it was suspended or reset.
+    ///
+    /// While a device can not be reached the methods of its store are not called, and what they
+    /// would have written is remembered. Call this as soon as the device works again. Vectors
+    /// without a handler are masked, or cleared, as if they were new. What
+    /// [`Store::init_vector`] did has to be repeated by the driver, before.
+    ///
+    /// The PCI core restores MSI and MSI-X by itself; for such a table there is nothing left to do.
+    ///
+    /// This must not be called in atomic context, and may sleep if the store has a
+    /// [`flush`](Store::flush). It may run concurrently with allocation and free.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use kernel::msi::{fake::{FakeDevice, Recorder}, Table};
+    ///
+    /// let dev = FakeDevice::new(c"msi_restore", 8)?;
+    /// let table = Table::new(dev.as_ref(), c"ims", 16, Recorder::default())?;
+    /// let vector = table.alloc(5)?;
+    /// assert!(table.store().is_masked(5));
+    ///
+    /// // What a reset of the device does.
+    /// table.store().wipe();
+    /// assert!(!table.store().is_masked(5));
+    ///
+    /// table.restore();
+    /// assert!(table.store().is_masked(5));
+    /// # drop(vector);
+    /// # Ok::<(), Error>(())
+    /// ```
+    #[inline]
+    pub fn restore(&self) {
+        // SAFETY: By the type invariants of `Inner` the table is valid, and still exists since the
+        // device is bound.
+        unsafe { bindings::msi_table_restore(self.inner.ptr.as_ptr()) };
     }
 
     /// Returns what is behind the table: the store it was created with.
@@ -390,7 +653,7 @@ impl<'a, B: Backing> Table<'a, B> {
     /// ```
     #[inline]
     pub fn store(&self) -> &B {
-        &self.inner.store
+        &self.inner.data.store
     }
 
     /// Returns the number of labels, or [`None`] if the store has no hardware index.

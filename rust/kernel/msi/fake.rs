@@ -7,10 +7,17 @@
 //!
 //! C header: [`include/kunit/msi_table.h`](srctree/include/kunit/msi_table.h)
 
+#[cfg(any(not(CONFIG_INDIRECT_IOMEM), CONFIG_INDIRECT_IOMEM_FALLBACK))]
+use super::Mapping;
 use super::{
     Message,
     Store,
     VectorRef, //
+};
+#[cfg(any(not(CONFIG_INDIRECT_IOMEM), CONFIG_INDIRECT_IOMEM_FALLBACK))]
+use crate::io::{
+    MmioRaw,
+    Region, //
 };
 use crate::{
     bindings,
@@ -83,33 +90,151 @@ impl Parent {
     }
 
     /// Creates a parent which has `nr_vectors` vectors, and remaps interrupts.
+    ///
+    /// # Examples
+    ///
+    /// See [`Parent`].
     pub fn new(nr_vectors: u32) -> Result<Arc<Self>> {
         Self::create(nr_vectors, 0)
     }
 
     /// Creates a parent which does not remap interrupts. A device-specific store needs
     /// [`Options::unremapped`](super::Options::unremapped) on it.
+    ///
+    /// # Examples
+    ///
+    /// See [`Options::unremapped`](super::Options::unremapped).
     pub fn without_ims(nr_vectors: u32) -> Result<Arc<Self>> {
         Self::create(nr_vectors, bindings::MSI_FAKE_NO_IMS)
     }
 
+    /// Creates a parent whose messages do not change with the affinity, as with interrupt
+    /// remapping. A store with a [`flush`](Store::flush) needs one.
+    ///
+    /// # Examples
+    ///
+    /// See [`Store::flush`].
+    pub fn stable(nr_vectors: u32) -> Result<Arc<Self>> {
+        Self::create(nr_vectors, bindings::MSI_FAKE_STABLE_MSG)
+    }
+
+    /// Creates a parent which allocates one vector at a time, as interrupt remapping does.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use kernel::msi::{fake::{FakeDevice, Parent, Recorder}, Table};
+    ///
+    /// for (parent, calls) in [(Parent::new(8)?, 1), (Parent::single(8)?, 8)] {
+    ///     let dev = FakeDevice::with_parent(c"msi_single", parent.clone())?;
+    ///     let table = Table::new(dev.as_ref(), c"ims", 16, Recorder::default())?;
+    ///     let vectors = table.alloc_many(.., 8..=8)?;
+    ///
+    ///     assert_eq!(parent.alloc_calls(), calls);
+    ///     # drop(vectors);
+    /// }
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn single(nr_vectors: u32) -> Result<Arc<Self>> {
+        Self::create(nr_vectors, bindings::MSI_FAKE_SINGLE)
+    }
+
+    /// Returns the domain, for [`Options::parent`](super::Options::parent). It exists as long as
+    /// the parent.
+    ///
+    /// # Examples
+    ///
+    /// See [`Options::parent`](super::Options::parent).
+    #[inline]
+    pub fn domain(&self) -> NonNull<bindings::irq_domain> {
+        // SAFETY: By the type invariant the parent is valid. It has a domain.
+        unsafe { NonNull::new_unchecked(bindings::msi_fake_parent_domain(self.0.as_ptr())) }
+    }
+
     /// Returns the number of vectors which are allocated.
+    ///
+    /// # Examples
+    ///
+    /// See [`Parent`].
     #[inline]
     pub fn live(&self) -> u32 {
         // SAFETY: By the type invariant the parent is valid.
         unsafe { bindings::msi_fake_parent_live(self.0.as_ptr()) }
     }
 
+    /// Returns how often vectors were allocated, successfully or not. Several at a time count as
+    /// one.
+    ///
+    /// # Examples
+    ///
+    /// See [`Parent::single`].
+    #[inline]
+    pub fn alloc_calls(&self) -> u32 {
+        // SAFETY: By the type invariant the parent is valid.
+        unsafe { bindings::msi_fake_parent_alloc_calls(self.0.as_ptr()) }
+    }
+
     /// Lets the `nth` allocation from now on fail. The next one is the first; 0 is none.
+    ///
+    /// # Examples
+    ///
+    /// See [`Table::alloc`](super::Table::alloc).
     #[inline]
     pub fn fail_nth(&self, nth: u32) {
         // SAFETY: By the type invariant the parent is valid.
         unsafe { bindings::msi_fake_parent_fail_nth(self.0.as_ptr(), nth) };
     }
 
+    /// Lets the `nth` activation from now on fail, which registering a handler needs. The next one
+    /// is the first; 0 is none.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use kernel::{
+    ///     irq::{
+    ///         Flags,
+    ///         Handler,
+    ///         IrqReturn, //
+    ///     },
+    ///     msi::{
+    ///         fake::{
+    ///             FakeDevice,
+    ///             Recorder, //
+    ///         },
+    ///         Table, //
+    ///     },
+    /// };
+    ///
+    /// struct Ignore;
+    ///
+    /// impl Handler for Ignore {
+    ///     fn handle(&self) -> IrqReturn {
+    ///         IrqReturn::Handled
+    ///     }
+    /// }
+    ///
+    /// let dev = FakeDevice::new(c"msi_fail_activate", 8)?;
+    /// let vector = Table::new(dev.as_ref(), c"ims", 16, Recorder::default())?.alloc(5)?;
+    ///
+    /// dev.parent().fail_activate_nth(1);
+    /// let irq = vector.request_irq(Flags::TRIGGER_NONE, c"ignore", Ignore);
+    /// assert_eq!(KBox::pin_init(irq, GFP_KERNEL).err(), Some(ENOSPC));
+    /// # Ok::<(), Error>(())
+    /// ```
+    #[inline]
+    pub fn fail_activate_nth(&self, nth: u32) {
+        // SAFETY: By the type invariant the parent is valid.
+        unsafe { bindings::msi_fake_parent_fail_activate_nth(self.0.as_ptr(), nth) };
+    }
+
     /// Delivers an interrupt, as the device does by sending `msg`.
     ///
     /// This fails if nobody has been given this message.
+    ///
+    /// # Examples
+    ///
+    /// See [`Handler`](super::Handler).
     #[inline]
     pub fn inject(&self, msg: Message) -> Result {
         let msg = msg.into();
@@ -154,11 +279,19 @@ pub struct FakeDevice {
 
 impl FakeDevice {
     /// Creates a device with a parent of its own, which has `nr_vectors` vectors.
+    ///
+    /// # Examples
+    ///
+    /// See [`FakeDevice`].
     pub fn new(name: &CStr, nr_vectors: u32) -> Result<Self> {
         Self::with_parent(name, Parent::new(nr_vectors)?)
     }
 
     /// Creates a device with this parent.
+    ///
+    /// # Examples
+    ///
+    /// See [`Parent`].
     pub fn with_parent(name: &CStr, parent: Arc<Parent>) -> Result<Self> {
         let dev = Self {
             reg: faux::Registration::new(name, None)?,
@@ -174,6 +307,10 @@ impl FakeDevice {
     }
 
     /// Returns the parent.
+    ///
+    /// # Examples
+    ///
+    /// See [`FakeDevice`].
     #[inline]
     pub fn parent(&self) -> &Arc<Parent> {
         &self.parent
@@ -260,6 +397,10 @@ impl Recorder {
     }
 
     /// Returns the message of a slot, if it is valid.
+    ///
+    /// # Examples
+    ///
+    /// See [`Recorder`].
     pub fn message(&self, label: u32) -> Option<Message> {
         let slot = self.slot(label)?;
 
@@ -271,9 +412,96 @@ impl Recorder {
     }
 
     /// Returns whether a slot is masked.
+    ///
+    /// # Examples
+    ///
+    /// See [`Recorder`].
     pub fn is_masked(&self, label: u32) -> bool {
         self.slot(label)
             .is_some_and(|slot| slot.masked.load(Relaxed))
+    }
+
+    /// Forgets everything, as a device does which is reset.
+    ///
+    /// # Examples
+    ///
+    /// See [`Table::restore`](super::Table::restore).
+    pub fn wipe(&self) {
+        for slot in &self.0 {
+            slot.address.store(0, Relaxed);
+            slot.data.store(0, Relaxed);
+            slot.masked.store(false, Relaxed);
+        }
+    }
+}
+
+/// Memory in the place of registers, for a table of [`Mmio`](super::Mmio).
+///
+/// # Examples
+///
+/// ```
+/// # #![cfg(any(not(CONFIG_INDIRECT_IOMEM), CONFIG_INDIRECT_IOMEM_FALLBACK))]
+/// use kernel::msi::fake::Registers;
+///
+/// let registers = Registers::new(16, 0xff)?;
+/// assert_eq!(registers.read(12), 0xff);
+///
+/// registers.fill(0);
+/// assert_eq!(registers.read(12), 0);
+/// # Ok::<(), Error>(())
+/// ```
+#[cfg(any(not(CONFIG_INDIRECT_IOMEM), CONFIG_INDIRECT_IOMEM_FALLBACK))]
+pub struct Registers(KVec<Atomic<u32>>);
+
+#[cfg(any(not(CONFIG_INDIRECT_IOMEM), CONFIG_INDIRECT_IOMEM_FALLBACK))]
+impl Registers {
+    /// Creates registers of 32 bits, `bytes` in all, which contain `value`.
+    ///
+    /// # Examples
+    ///
+    /// See [`Registers`].
+    pub fn new(bytes: usize, value: u32) -> Result<Self> {
+        let len = bytes / size_of::<u32>();
+        let mut registers = KVec::with_capacity(len, GFP_KERNEL)?;
+
+        for _ in 0..len {
+            registers.push(Atomic::new(value.to_le()), GFP_KERNEL)?;
+        }
+        Ok(Self(registers))
+    }
+
+    /// Sets all registers to `value`.
+    ///
+    /// # Examples
+    ///
+    /// See [`Registers`].
+    pub fn fill(&self, value: u32) {
+        for register in &self.0 {
+            register.store(value.to_le(), Relaxed);
+        }
+    }
+
+    /// Returns the register at this offset in bytes, all ones if there is none.
+    ///
+    /// # Examples
+    ///
+    /// See [`Registers`].
+    pub fn read(&self, offset: usize) -> u32 {
+        self.0
+            .get(offset / size_of::<u32>())
+            .map_or(!0, |register| u32::from_le(register.load(Relaxed)))
+    }
+}
+
+#[cfg(any(not(CONFIG_INDIRECT_IOMEM), CONFIG_INDIRECT_IOMEM_FALLBACK))]
+// SAFETY: The memory is that of the vector, which is neither changed nor dropped before `self`, and
+// which may be accessed like MMIO.
+unsafe impl Mapping for Registers {
+    fn region(&self, _dev: &device::Device<Bound>) -> Result<MmioRaw<Region>> {
+        MmioRaw::new_region(
+            self.0.as_ptr().expose_provenance(),
+            self.0.len() * size_of::<u32>(),
+        )
     }
 }
 

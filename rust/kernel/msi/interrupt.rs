@@ -19,7 +19,14 @@ use crate::{
     prelude::*,
     str::CStr, //
 };
-use core::marker::PhantomPinned;
+use core::{
+    marker::{
+        PhantomData,
+        PhantomPinned, //
+    },
+    mem::MaybeUninit,
+    ptr,
+};
 
 /// A handler of a [`Vector`].
 ///
@@ -122,6 +129,10 @@ impl<B: Backing, T: irq::ThreadedHandler> ThreadedHandler<B> for T {
 /// Made by [`Vector::request_irq`] and [`Vector::request_threaded_irq`]. Dropping it frees the
 /// handler, and then the vector. The handler does not run any more after that.
 ///
+/// # Examples
+///
+/// See [`Vector::request_irq`].
+///
 /// # Invariants
 ///
 /// The handler of `vector` was registered with a pointer to `Self`. Everybody who frees it other
@@ -172,16 +183,78 @@ impl<'a, T, B: Backing> Interrupt<'a, T, B> {
         unsafe { bindings::synchronize_irq(self.vector.irq()) };
     }
 
-    /// # Safety
+    /// Frees the handler, and gives the vector back.
     ///
-    /// - `ptr` must have been registered as the `dev_id` of the handler by [`Vector::request`].
-    /// - The handler must not be freed before the end of `'b`.
+    /// The handler does not run any more when this returns. It is dropped.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use kernel::{
+    ///     irq::{
+    ///         Flags,
+    ///         Handler,
+    ///         IrqReturn, //
+    ///     },
+    ///     msi::{
+    ///         fake::{
+    ///             FakeDevice,
+    ///             Recorder, //
+    ///         },
+    ///         Interrupt,
+    ///         Table, //
+    ///     },
+    /// };
+    ///
+    /// struct Ignore;
+    ///
+    /// impl Handler for Ignore {
+    ///     fn handle(&self) -> IrqReturn {
+    ///         IrqReturn::Handled
+    ///     }
+    /// }
+    ///
+    /// let dev = FakeDevice::new(c"msi_free_irq", 8)?;
+    /// let table = Table::new(dev.as_ref(), c"ims", 16, Recorder::default())?;
+    /// let irq = KBox::pin_init(
+    ///     table
+    ///         .alloc(5)?
+    ///         .request_irq(Flags::TRIGGER_NONE, c"ignore", Ignore),
+    ///     GFP_KERNEL,
+    /// )?;
+    ///
+    /// let vector = Interrupt::free_irq(irq);
+    /// assert!(table.store().is_masked(5));
+    /// assert_eq!(table.alloc(5).err(), Some(EBUSY));
+    /// # drop(vector);
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn free_irq(this: Pin<KBox<Self>>) -> Vector<'a, B> {
+        // SAFETY: What is pinned does not move before it is dropped in place.
+        let this = KBox::into_raw(unsafe { Pin::into_inner_unchecked(this) });
+        // SAFETY: `this` is valid and owned. Neither its own `Drop` implementation nor that of its
+        // vector runs below, so the vector has one owner.
+        let vector = unsafe { ptr::read(&raw const (*this).vector) };
+
+        // SAFETY: As in the `Drop` implementation.
+        unsafe { bindings::msi_vector_free_irq(vector.as_raw()) };
+
+        // SAFETY: The handler does not run any more, and is not used after this.
+        unsafe { ptr::drop_in_place(&raw mut (*this).handler) };
+        // SAFETY: The box was taken apart above, and this has the same layout.
+        drop(unsafe { KBox::<MaybeUninit<Self>>::from_raw(this.cast()) });
+
+        vector
+    }
+}
+
+impl<T, B: Backing> Registered for Interrupt<'_, T, B> {
+    type Handler = T;
+    type Backing = B;
+
     #[inline]
-    unsafe fn from_dev_id<'b>(ptr: *mut c_void) -> &'b Self {
-        // SAFETY: `Vector::request` registers a pointer to a pinned `Interrupt`. That frees the
-        // handler when dropped, which waits for the handler to return. If it is leaked then its
-        // memory stays valid and, as `request` demands, so does what it refers to.
-        unsafe { &*ptr.cast() }
+    fn parts(&self) -> (&T, &VectorRef<B>, &B) {
+        (&self.handler, &self.vector, self.vector.store())
     }
 }
 
@@ -195,49 +268,131 @@ impl<T, B: Backing> PinnedDrop for Interrupt<'_, T, B> {
     }
 }
 
-/// # Safety
-///
-/// Must only be registered by [`Vector::request`], for an `Interrupt<'_, T, B>`.
-unsafe extern "C" fn handle_irq<T: Handler<B>, B: Backing>(
-    _irq: c_int,
-    dev_id: *mut c_void,
-) -> bindings::irqreturn_t {
-    // SAFETY: By the safety requirements of this function. The C side does not free a handler
-    // which is running.
-    let this = unsafe { Interrupt::<'_, T, B>::from_dev_id(dev_id) };
+/// What is registered as the `dev_id` of a handler.
+pub(super) trait Registered {
+    /// The handler.
+    type Handler;
+    /// What is behind the table of its vector.
+    type Backing: Backing;
 
-    bindings::irqreturn_t(this.handler.handle(&this.vector, this.vector.store()) as c_uint)
+    /// Returns what there is to call the handler, and what to call it with.
+    fn parts(&self) -> (&Self::Handler, &VectorRef<Self::Backing>, &Self::Backing);
+}
+
+/// The callbacks of a handler whose `dev_id` is an `R`.
+///
+/// # Invariants
+///
+/// They expect a `dev_id` that points to an `R`, which is valid at least until the handler is
+/// freed.
+pub(super) struct Callbacks<R> {
+    primary: bindings::irq_handler_t,
+    thread: bindings::irq_handler_t,
+    _registered: PhantomData<R>,
+}
+
+impl<R: Registered> Callbacks<R> {
+    /// The callback of a [`Handler`].
+    pub(super) fn hard() -> Self
+    where
+        R::Handler: Handler<R::Backing>,
+    {
+        Self {
+            primary: Some(handle_irq::<R>),
+            thread: None,
+            _registered: PhantomData,
+        }
+    }
+
+    /// The callbacks of a [`ThreadedHandler`].
+    pub(super) fn threaded() -> Self
+    where
+        R::Handler: ThreadedHandler<R::Backing>,
+    {
+        Self {
+            primary: Some(handle_threaded_irq::<R>),
+            thread: Some(thread_fn::<R>),
+            _registered: PhantomData,
+        }
+    }
+
+    /// Installs the handler on a vector.
+    ///
+    /// # Safety
+    ///
+    /// - `vector` must be valid, and nobody must install or free a handler on it meanwhile.
+    /// - `dev_id` must be valid, and what the handler and the store of the table refer to as well,
+    ///   until the handler is freed.
+    pub(super) unsafe fn request(
+        &self,
+        vector: *mut bindings::msi_vector,
+        flags: Flags,
+        name: &'static CStr,
+        dev_id: *mut R,
+    ) -> Result {
+        // SAFETY:
+        // - By the safety requirements of this function, and the type invariants.
+        // - `name` is valid as long as the module is loaded. The C side frees the handler when the
+        //   device is unbound, which is before that.
+        to_result(unsafe {
+            bindings::msi_vector_request_irq(
+                vector,
+                self.primary,
+                self.thread,
+                flags.into_inner(),
+                name.as_char_ptr(),
+                dev_id.cast(),
+            )
+        })
+    }
 }
 
 /// # Safety
 ///
-/// Must only be registered by [`Vector::request`], for an `Interrupt<'_, T, B>`.
-unsafe extern "C" fn handle_threaded_irq<T: ThreadedHandler<B>, B: Backing>(
+/// `dev_id` must point to an `R` which is valid during the call.
+unsafe extern "C" fn handle_irq<R: Registered>(
     _irq: c_int,
     dev_id: *mut c_void,
-) -> bindings::irqreturn_t {
-    // SAFETY: By the safety requirements of this function. The C side does not free a handler
-    // which is running.
-    let this = unsafe { Interrupt::<'_, T, B>::from_dev_id(dev_id) };
+) -> bindings::irqreturn_t
+where
+    R::Handler: Handler<R::Backing>,
+{
+    // SAFETY: By the safety requirements of this function.
+    let (handler, vector, store) = unsafe { &*dev_id.cast::<R>() }.parts();
 
-    bindings::irqreturn_t(this.handler.handle(&this.vector, this.vector.store()) as c_uint)
+    bindings::irqreturn_t(handler.handle(vector, store) as c_uint)
 }
 
 /// # Safety
 ///
-/// Must only be registered by [`Vector::request`], for an `Interrupt<'_, T, B>`.
-unsafe extern "C" fn thread_fn<T: ThreadedHandler<B>, B: Backing>(
+/// `dev_id` must point to an `R` which is valid during the call.
+unsafe extern "C" fn handle_threaded_irq<R: Registered>(
     _irq: c_int,
     dev_id: *mut c_void,
-) -> bindings::irqreturn_t {
-    // SAFETY: By the safety requirements of this function. The C side does not free a handler
-    // whose thread is running.
-    let this = unsafe { Interrupt::<'_, T, B>::from_dev_id(dev_id) };
+) -> bindings::irqreturn_t
+where
+    R::Handler: ThreadedHandler<R::Backing>,
+{
+    // SAFETY: By the safety requirements of this function.
+    let (handler, vector, store) = unsafe { &*dev_id.cast::<R>() }.parts();
 
-    bindings::irqreturn_t(
-        this.handler
-            .handle_threaded(&this.vector, this.vector.store()) as c_uint,
-    )
+    bindings::irqreturn_t(handler.handle(vector, store) as c_uint)
+}
+
+/// # Safety
+///
+/// `dev_id` must point to an `R` which is valid during the call.
+unsafe extern "C" fn thread_fn<R: Registered>(
+    _irq: c_int,
+    dev_id: *mut c_void,
+) -> bindings::irqreturn_t
+where
+    R::Handler: ThreadedHandler<R::Backing>,
+{
+    // SAFETY: By the safety requirements of this function.
+    let (handler, vector, store) = unsafe { &*dev_id.cast::<R>() }.parts();
+
+    bindings::irqreturn_t(handler.handle_threaded(vector, store) as c_uint)
 }
 
 impl<'a, B: Backing> Vector<'a, B> {
@@ -245,14 +400,11 @@ impl<'a, B: Backing> Vector<'a, B> {
     ///
     /// # Safety
     ///
-    /// - `primary` and `thread` must be [`handle_irq`], or [`handle_threaded_irq`] and
-    ///   [`thread_fn`], for `T` and `B`.
-    /// - `T` must be `'static`, or the caller must see to it that the interrupt is dropped before
-    ///   what `T` borrows ends.
+    /// `T` must be `'static`, or the caller must see to it that the interrupt is dropped before
+    /// what `T` borrows ends.
     unsafe fn request<T, E>(
         self,
-        primary: bindings::irq_handler_t,
-        thread: bindings::irq_handler_t,
+        callbacks: Callbacks<Interrupt<'a, T, B>>,
         flags: Flags,
         name: &'static CStr,
         handler: impl PinInit<T, E>,
@@ -268,24 +420,13 @@ impl<'a, B: Backing> Vector<'a, B> {
             _pin: PhantomPinned,
             _: {
                 // SAFETY:
-                // - The vector is valid, and owned, so nobody registers another handler.
+                // - The vector is valid, and owned, so nobody else registers or frees a handler.
                 // - All fields are initialized, so the callbacks may be called at once.
                 // - `this` is pinned: it is valid until it is dropped, which frees the handler
                 //   before, and forever if it is leaked. By the safety requirements of this
                 //   function and of `Table::new_with_lt` the same holds for what its handler and
                 //   the store of its table refer to.
-                // - `name` is valid as long as the module is loaded. The C side frees the handler
-                //   when the device is unbound, which is before that.
-                to_result(unsafe {
-                    bindings::msi_vector_request_irq(
-                        vector.as_raw(),
-                        primary,
-                        thread,
-                        flags.into_inner(),
-                        name.as_char_ptr(),
-                        this.as_ptr().cast(),
-                    )
-                })?;
+                unsafe { callbacks.request(vector.as_raw(), flags, name, this.as_ptr()) }?;
             },
         }? Error)
     }
@@ -447,8 +588,8 @@ impl<'a, B: Backing> Vector<'a, B> {
         T: Handler<B> + 'a,
         Error: From<E>,
     {
-        // SAFETY: The callback is the one for `T` and `B`. The rest is required of the caller.
-        unsafe { self.request(Some(handle_irq::<T, B>), None, flags, name, handler) }
+        // SAFETY: This is required of the caller.
+        unsafe { self.request(Callbacks::hard(), flags, name, handler) }
     }
 
     /// Registers a threaded handler, and makes the vector an [`Interrupt`].
@@ -540,15 +681,7 @@ impl<'a, B: Backing> Vector<'a, B> {
         T: ThreadedHandler<B> + 'a,
         Error: From<E>,
     {
-        // SAFETY: The callbacks are those for `T` and `B`. The rest is required of the caller.
-        unsafe {
-            self.request(
-                Some(handle_threaded_irq::<T, B>),
-                Some(thread_fn::<T, B>),
-                flags,
-                name,
-                handler,
-            )
-        }
+        // SAFETY: This is required of the caller.
+        unsafe { self.request(Callbacks::threaded(), flags, name, handler) }
     }
 }

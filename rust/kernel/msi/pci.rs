@@ -15,8 +15,10 @@ use crate::{
     },
     impl_flags,
     pci,
-    prelude::*, //
+    prelude::*,
+    types::ForeignOwnable, //
 };
+use core::marker::PhantomData;
 
 impl_flags!(
     /// A set of kinds of PCI tables.
@@ -94,7 +96,75 @@ impl pci::Device<Bound> {
     ///     KBox::pin_init(vector.request_irq(Flags::TRIGGER_NONE, c"three", handler), GFP_KERNEL)
     /// }
     /// ```
+    #[inline]
     pub fn msi_table(&self, kinds: impl Into<Kinds>) -> Result<Table<'_, Pci>> {
+        self.msi_table_with_cookies(kinds)
+    }
+
+    /// Creates the table of the function's MSI-X or MSI capability, whose vectors carry a cookie.
+    ///
+    /// Like [`msi_table`](pci::Device::msi_table), with a [`Request::cookie`] for each vector. The
+    /// handler finds it there.
+    ///
+    /// [`Request::cookie`]: crate::msi::Request::cookie
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use kernel::{
+    ///     device::Bound,
+    ///     irq::{
+    ///         Flags,
+    ///         IrqReturn, //
+    ///     },
+    ///     msi::{
+    ///         Handler,
+    ///         Interrupt,
+    ///         Kind,
+    ///         Pci,
+    ///         Request,
+    ///         VectorRef, //
+    ///     },
+    ///     pci,
+    ///     prelude::*,
+    ///     sync::{
+    ///         atomic::{
+    ///             Atomic,
+    ///             Relaxed, //
+    ///         },
+    ///         Arc, //
+    ///     },
+    /// };
+    ///
+    /// struct Queue {
+    ///     done: Atomic<u32>,
+    /// }
+    ///
+    /// type Queues = Pci<Arc<Queue>>;
+    ///
+    /// struct Done;
+    ///
+    /// impl Handler<Queues> for Done {
+    ///     fn handle(&self, vector: &VectorRef<Queues>, _store: &Queues) -> IrqReturn {
+    ///         vector.cookie().done.add(1, Relaxed);
+    ///         IrqReturn::Handled
+    ///     }
+    /// }
+    ///
+    /// fn start<'bound>(
+    ///     pdev: &'bound pci::Device<Bound>,
+    ///     queue: Arc<Queue>,
+    /// ) -> Result<Pin<KBox<Interrupt<'bound, Done, Queues>>>> {
+    ///     let table = pdev.msi_table_with_cookies(Kind::MsiX)?;
+    ///     let vector = table.alloc(Request::any().cookie(queue))?;
+    ///
+    ///     KBox::pin_init(vector.request_irq(Flags::TRIGGER_NONE, c"done", Done), GFP_KERNEL)
+    /// }
+    /// ```
+    pub fn msi_table_with_cookies<C>(&self, kinds: impl Into<Kinds>) -> Result<Table<'_, Pci<C>>>
+    where
+        C: ForeignOwnable + Send + Sync + 'static,
+    {
         let kinds = kinds.into();
         let dev: &device::Device<Bound> = self.as_ref();
 
@@ -102,10 +172,9 @@ impl pci::Device<Bound> {
         let pdev = unsafe { container_of!(dev.as_raw(), bindings::pci_dev, dev) };
 
         // SAFETY: `pdev` is valid and bound.
-        let create = |_| unsafe { bindings::pci_allocate_msi_table(pdev, kinds.into()) };
+        let create = |_| Ok(unsafe { bindings::pci_allocate_msi_table(pdev, kinds.into()) });
 
-        // SAFETY: This creates a table without operations, on a device which is bound as long as
-        // `self` is borrowed.
-        unsafe { Table::create(Pci(()), create) }
+        // SAFETY: This creates a table on `dev` which has no operations of ours.
+        unsafe { Table::create(dev, Pci(PhantomData), create) }
     }
 }

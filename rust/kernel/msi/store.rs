@@ -3,6 +3,7 @@
 //! Device-specific message stores.
 
 use super::{
+    Data,
     Message,
     Options,
     Table,
@@ -19,9 +20,13 @@ use crate::{
         VTABLE_DEFAULT_ERROR, //
     },
     prelude::*,
+    sync::lock::Guard,
     types::ForeignOwnable, //
 };
-use core::marker::PhantomData;
+use core::{
+    marker::PhantomData,
+    mem, //
+};
 
 /// A device-specific store of interrupt messages (IMS).
 ///
@@ -32,15 +37,25 @@ use core::marker::PhantomData;
 ///
 /// # Context
 ///
-/// [`init_vector`](Store::init_vector) and [`exit_vector`](Store::exit_vector) may sleep. All other
-/// methods are called with a raw spinlock, that of the interrupt, held and with interrupts
-/// disabled. They must not sleep and must not take a [`SpinLock`](crate::sync::SpinLock), which
-/// sleeps with `CONFIG_PREEMPT_RT`; atomics and register accesses are fine. There is one lock per
-/// interrupt, so the methods may run at the same time for different vectors of the table.
+/// [`init_vector`](Store::init_vector), [`exit_vector`](Store::exit_vector) and
+/// [`flush`](Store::flush) may sleep. All other methods are called with a raw spinlock, that of the
+/// interrupt, held and with interrupts disabled. They must not sleep and must not take a
+/// [`SpinLock`](crate::sync::SpinLock), which sleeps with `CONFIG_PREEMPT_RT`; atomics and register
+/// accesses are fine. There is one lock per interrupt, so the methods may run at the same time for
+/// different vectors of the table.
 ///
 /// A new vector is masked, or cleared if the store can not mask. It gets its message when a handler
 /// is registered, and is masked and cleared when the handler goes. In between the message changes
 /// whenever the interrupt moves to another CPU.
+///
+/// No method but those which [`Table::restore`] needs is called while the device can not be
+/// reached: a PCI device which is not in D0, is offline after an error, or is being reset by the
+/// PCI core; another device from its suspend_noirq on to its resume_noirq, or runtime suspended.
+///
+/// # Slow buses
+///
+/// A store behind a slow bus, such as I2C, can not be written in atomic context. With
+/// [`flush`](Store::flush) the other methods only record what is to be written.
 ///
 /// # Examples
 ///
@@ -196,6 +211,102 @@ pub trait Store: Sized + Send + Sync {
         let _ = vector;
         build_error!(VTABLE_DEFAULT_ERROR)
     }
+
+    /// Writes to the device what the other methods recorded.
+    ///
+    /// For a store behind a [slow bus](Store#slow-buses), whose messages and masks can not be
+    /// written in atomic context. This may sleep. It is called once for everything that was
+    /// recorded by one operation, e.g. by registering a handler.
+    ///
+    /// No two calls for a table run at the same time. The other methods may run meanwhile, in
+    /// atomic context as ever: masking an interrupt which arrives while it is disabled is not
+    /// followed by a call of its own, but due at the next one. So record with atomics.
+    ///
+    /// A mutex of the table is held, so this must not allocate, free, or request a vector of the
+    /// same table, nor restore it.
+    ///
+    /// Such a store needs a parent whose messages do not change with the affinity, as with
+    /// interrupt remapping. Otherwise creating the table fails with `EOPNOTSUPP`, and so does
+    /// allocating a vector with a [managed](super::Affinity::managed) affinity.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use kernel::{
+    ///     msi::{
+    ///         fake::{
+    ///             FakeDevice,
+    ///             Parent, //
+    ///         },
+    ///         Message,
+    ///         Store,
+    ///         Table,
+    ///         VectorRef, //
+    ///     },
+    ///     new_mutex,
+    ///     prelude::*,
+    ///     sync::{
+    ///         atomic::{
+    ///             Atomic,
+    ///             Relaxed, //
+    ///         },
+    ///         Mutex, //
+    ///     },
+    /// };
+    ///
+    /// /// One slot behind a bus, which has a lock that sleeps.
+    /// #[pin_data]
+    /// struct Slow {
+    ///     data: Atomic<u32>,
+    ///     masked: Atomic<bool>,
+    ///     #[pin]
+    ///     registers: Mutex<(u32, bool)>,
+    /// }
+    ///
+    /// #[vtable]
+    /// impl Store for Slow {
+    ///     type Cookie = ();
+    ///
+    ///     fn write_msg(&self, _vector: &VectorRef<Self>, msg: Message) {
+    ///         self.data.store(msg.data, Relaxed);
+    ///     }
+    ///
+    ///     fn mask(&self, _vector: &VectorRef<Self>) {
+    ///         self.masked.store(true, Relaxed);
+    ///     }
+    ///
+    ///     fn unmask(&self, _vector: &VectorRef<Self>) {
+    ///         self.masked.store(false, Relaxed);
+    ///     }
+    ///
+    ///     fn flush(&self) {
+    ///         *self.registers.lock() = (self.data.load(Relaxed), self.masked.load(Relaxed));
+    ///     }
+    /// }
+    ///
+    /// let slow = || {
+    ///     pin_init!(Slow {
+    ///         data: Atomic::new(0),
+    ///         masked: Atomic::new(false),
+    ///         registers <- new_mutex!((0, false)),
+    ///     })
+    /// };
+    ///
+    /// let dev = FakeDevice::with_parent(c"msi_slow", Parent::stable(8)?)?;
+    /// let table = Table::new(dev.as_ref(), c"slow", 1, slow())?;
+    /// let vector = table.alloc(0)?;
+    /// assert_eq!(*table.store().registers.lock(), (0, true));
+    /// # drop(vector);
+    ///
+    /// // Messages of this one change with the affinity.
+    /// let dev = FakeDevice::new(c"msi_not_slow", 8)?;
+    /// let res = Table::new(dev.as_ref(), c"slow", 1, slow());
+    /// assert_eq!(res.err(), Some(EOPNOTSUPP));
+    /// # Ok::<(), Error>(())
+    /// ```
+    fn flush(&self) {
+        build_error!(VTABLE_DEFAULT_ERROR)
+    }
 }
 
 impl<'a, S: Store> Table<'a, S> {
@@ -212,7 +323,8 @@ impl<'a, S: Store> Table<'a, S> {
     /// - `EEXIST` if the device has a table of this name
     /// - `ENODEV` if the device has no MSI domain
     /// - `EOPNOTSUPP` if the domain can not serve this kind of table, or is not known to remap
-    ///   interrupts; see [`Options::unremapped`]
+    ///   interrupts; see [`Options::unremapped`]. Or if the store has a [`flush`](Store::flush),
+    ///   and messages of the domain change with the affinity.
     /// - `ENOSPC` if the parent has no room for another store of the device
     /// - `ENOMEM` if there is no memory
     /// - an error of the initializer of the store
@@ -309,39 +421,26 @@ impl<'a, S: Store> Table<'a, S> {
         Error: From<E>,
     {
         let options = options.into();
-        let size = match options.size {
-            // To the C side this is a store without an index.
-            Some(0) => return Err(EINVAL),
-            Some(size) => size,
-            None => 0,
-        };
 
-        let create = |store: *mut S| {
+        let create = |data: *mut Data<S>| {
             let info = bindings::msi_table_info {
-                name: name.as_char_ptr(),
                 ops: VTable::<S>::OPS,
-                size,
-                data: store.cast(),
-                flags: if options.unremapped {
-                    bindings::MSI_TABLE_UNREMAPPED
-                } else {
-                    0
-                },
-                ..pin_init::zeroed()
+                data: data.cast(),
+                ..options.to_info(name)?
             };
 
             // SAFETY:
             // - `dev` is valid and bound.
-            // - `info` and its name are valid, and are not used after the call.
-            // - The operations are those for a table whose data is an `S`. The handles own it, and
-            //   the caller sees to it that it is valid until they are dropped or the device
-            //   unbound.
-            unsafe { bindings::msi_allocate_table(dev.as_raw(), &info) }
+            // - `info` and its name are valid, and are not used after the call. Its parent is, if
+            //   there is one, by the safety requirements of `Options::parent`.
+            // - The operations are those for a table whose data is the `Data` of an `S`. The
+            //   handles own it, and the caller sees to it that it is valid until they are dropped
+            //   or the device unbound.
+            Ok(unsafe { bindings::msi_allocate_table(dev.as_raw(), &info) })
         };
 
-        // SAFETY: This creates a table on a device which is bound for `'a`, and makes what it gets
-        // the data of the table.
-        unsafe { Self::create(store, create) }
+        // SAFETY: This creates a table on `dev`, and makes what it gets the data of the table.
+        unsafe { Self::create(dev, store, create) }
     }
 }
 
@@ -382,10 +481,29 @@ impl<S: Store> VTable<S> {
             } else {
                 None
             },
-            lock: None,
-            unlock: None,
+            lock: if S::HAS_FLUSH { Some(Self::lock) } else { None },
+            unlock: if S::HAS_FLUSH {
+                Some(Self::unlock)
+            } else {
+                None
+            },
         }
     };
+
+    /// Returns the data of the table which an operation is called for.
+    ///
+    /// # Safety
+    ///
+    /// - `table` must be that of an operation of `Self::OPS`.
+    /// - `'b` must not exceed the call of that operation.
+    #[inline]
+    unsafe fn data<'b>(table: *mut bindings::msi_table) -> &'b Data<S> {
+        // SAFETY:
+        // - Operations are called for a valid table.
+        // - `Table::new_with_lt` gave it its data, and its caller sees to it that this is valid
+        //   while operations are called.
+        unsafe { &*bindings::msi_table_data(table).cast() }
+    }
 
     /// Returns the store and the vector which an operation is called for.
     ///
@@ -395,14 +513,12 @@ impl<S: Store> VTable<S> {
     /// - `'b` must not exceed that call.
     #[inline]
     unsafe fn borrow<'b>(vector: *mut bindings::msi_vector) -> (&'b S, &'b VectorRef<S>) {
-        // SAFETY: Operations are called with a valid vector, whose table is valid.
-        let store = unsafe { bindings::msi_table_data(bindings::msi_vector_table(vector)) };
+        // SAFETY: Operations are called with a valid vector of the table. The rest is required of
+        // the caller.
+        let data = unsafe { Self::data(bindings::msi_vector_table(vector)) };
 
-        // SAFETY:
-        // - `Table::new_with_lt` made the store the data of the table, and its caller sees to it
-        //   that it is valid while operations are called.
-        // - The vector is valid during the call, and its table is that of an `S`.
-        unsafe { (&*store.cast(), VectorRef::from_raw(vector)) }
+        // SAFETY: The vector is valid during the call, and its table is that of an `S`.
+        (&data.store, unsafe { VectorRef::from_raw(vector) })
     }
 
     /// # Safety
@@ -471,5 +587,29 @@ impl<S: Store> VTable<S> {
         let (store, vector) = unsafe { Self::borrow(vector) };
 
         store.exit_vector(vector);
+    }
+
+    /// # Safety
+    ///
+    /// Must only be called through `Self::OPS`, by the C side.
+    unsafe extern "C" fn lock(table: *mut bindings::msi_table) {
+        // SAFETY: By the safety requirements of this function.
+        let data = unsafe { Self::data(table) };
+
+        // `unlock` takes it back.
+        mem::forget(data.bus.lock());
+    }
+
+    /// # Safety
+    ///
+    /// Must only be called through `Self::OPS`, by the C side.
+    unsafe extern "C" fn unlock(table: *mut bindings::msi_table) {
+        // SAFETY: By the safety requirements of this function.
+        let data = unsafe { Self::data(table) };
+        // SAFETY: The C side calls this after `lock`, in the same thread, so it owns the lock.
+        let guard = unsafe { Guard::new(&data.bus, ()) };
+
+        data.store.flush();
+        drop(guard);
     }
 }

@@ -2,228 +2,41 @@
 
 //! KUnit tests of the abstractions for MSI tables.
 
+mod batch;
+mod doubles;
+mod lent;
+mod stores;
+mod watch;
+
 use crate::macros;
 
 #[macros::kunit_tests(rust_kernel_msi)]
 mod suite {
+    use super::{
+        doubles::*,
+        watch, //
+    };
     use crate::{
         faux,
-        irq::{
-            self,
-            Flags,
-            IrqReturn, //
-        },
         msi::{
             fake::{
                 FakeDevice,
                 Parent, //
             },
-            Handler,
+            Affinity,
             Interrupt,
-            Message,
+            Lent,
+            LentInterrupt,
             Options,
             Request,
-            Store,
             Table,
             Vector,
-            VectorRef, //
+            Watch, //
         },
         prelude::*,
-        sync::{
-            atomic::{
-                Atomic,
-                Relaxed, //
-            },
-            Arc, //
-        },
+        sync::atomic::Relaxed, //
     };
     use core::mem;
-
-    const FLAGS: Flags = Flags::TRIGGER_NONE;
-
-    /// Counts what happens to a [`Strict`] store, its cookies and its handlers. Outlives them all.
-    struct Counts {
-        stores_dropped: Atomic<u32>,
-        cookies_dropped: Atomic<u32>,
-        handlers_dropped: Atomic<u32>,
-        handled: Atomic<u32>,
-        inits: Atomic<u32>,
-        exits: Atomic<u32>,
-        calls: Atomic<u32>,
-        /// Calls in an order which the documentation of [`Store`] rules out.
-        bad: Atomic<u32>,
-        init_fails: Atomic<bool>,
-    }
-
-    impl Counts {
-        fn new() -> Result<Arc<Self>> {
-            Ok(Arc::new(
-                Self {
-                    stores_dropped: Atomic::new(0),
-                    cookies_dropped: Atomic::new(0),
-                    handlers_dropped: Atomic::new(0),
-                    handled: Atomic::new(0),
-                    inits: Atomic::new(0),
-                    exits: Atomic::new(0),
-                    calls: Atomic::new(0),
-                    bad: Atomic::new(0),
-                    init_fails: Atomic::new(false),
-                },
-                GFP_KERNEL,
-            )?)
-        }
-
-        fn check(&self, good: bool) {
-            if !good {
-                self.bad.add(1, Relaxed);
-            }
-        }
-    }
-
-    /// What a vector of a [`Strict`] store carries: the state of its slot.
-    struct Slot {
-        counts: Arc<Counts>,
-        inited: Atomic<bool>,
-        masked: Atomic<bool>,
-        valid: Atomic<bool>,
-        masks: Atomic<u32>,
-    }
-
-    impl Slot {
-        fn new(counts: &Arc<Counts>) -> Result<KBox<Self>> {
-            Ok(KBox::new(
-                Self {
-                    counts: counts.clone(),
-                    inited: Atomic::new(false),
-                    masked: Atomic::new(true),
-                    valid: Atomic::new(false),
-                    masks: Atomic::new(0),
-                },
-                GFP_KERNEL,
-            )?)
-        }
-    }
-
-    impl Drop for Slot {
-        fn drop(&mut self) {
-            self.counts.check(!self.inited.load(Relaxed));
-            self.counts.cookies_dropped.add(1, Relaxed);
-        }
-    }
-
-    /// A store which checks the order of the calls.
-    struct Strict(Arc<Counts>);
-
-    impl Strict {
-        fn called(&self, slot: &Slot) {
-            self.0.calls.add(1, Relaxed);
-            self.0.check(slot.inited.load(Relaxed));
-        }
-    }
-
-    impl Drop for Strict {
-        fn drop(&mut self) {
-            self.0
-                .check(self.0.inits.load(Relaxed) == self.0.exits.load(Relaxed));
-            self.0.stores_dropped.add(1, Relaxed);
-        }
-    }
-
-    #[vtable]
-    impl Store for Strict {
-        type Cookie = KBox<Slot>;
-
-        fn write_msg(&self, vector: &VectorRef<Self>, msg: Message) {
-            self.called(vector.cookie());
-            self.0.check(msg.is_valid());
-            vector.cookie().valid.store(true, Relaxed);
-        }
-
-        fn clear_msg(&self, vector: &VectorRef<Self>) {
-            self.called(vector.cookie());
-            self.0.check(vector.cookie().masked.load(Relaxed));
-            vector.cookie().valid.store(false, Relaxed);
-        }
-
-        fn mask(&self, vector: &VectorRef<Self>) {
-            self.called(vector.cookie());
-            vector.cookie().masked.store(true, Relaxed);
-            vector.cookie().masks.add(1, Relaxed);
-        }
-
-        fn unmask(&self, vector: &VectorRef<Self>) {
-            self.called(vector.cookie());
-            self.0.check(vector.cookie().valid.load(Relaxed));
-            vector.cookie().masked.store(false, Relaxed);
-        }
-
-        fn init_vector(&self, vector: &VectorRef<Self>) -> Result {
-            if self.0.init_fails.load(Relaxed) {
-                return Err(EIO);
-            }
-
-            self.0.inits.add(1, Relaxed);
-            self.0.check(!vector.cookie().inited.load(Relaxed));
-            vector.cookie().inited.store(true, Relaxed);
-            Ok(())
-        }
-
-        fn exit_vector(&self, vector: &VectorRef<Self>) {
-            let slot = vector.cookie();
-
-            self.0.exits.add(1, Relaxed);
-            self.called(slot);
-            self.0.check(slot.masked.load(Relaxed));
-            self.0.check(!slot.valid.load(Relaxed));
-            slot.inited.store(false, Relaxed);
-        }
-    }
-
-    struct Counter(Arc<Counts>);
-
-    impl Drop for Counter {
-        fn drop(&mut self) {
-            self.0.handlers_dropped.add(1, Relaxed);
-        }
-    }
-
-    impl irq::Handler for Counter {
-        fn handle(&self) -> IrqReturn {
-            self.0.handled.add(1, Relaxed);
-            IrqReturn::Handled
-        }
-    }
-
-    /// A handler which finds everything by its arguments.
-    struct Stateless;
-
-    impl Handler<Strict> for Stateless {
-        fn handle(&self, vector: &VectorRef<Strict>, store: &Strict) -> IrqReturn {
-            store.0.check(vector.label() == 5);
-            vector.cookie().counts.handled.add(1, Relaxed);
-            IrqReturn::Handled
-        }
-    }
-
-    fn table<'a>(dev: &'a FakeDevice, counts: &Arc<Counts>) -> Result<Table<'a, Strict>> {
-        Table::new(dev.as_ref(), c"strict", 16, Strict(counts.clone()))
-    }
-
-    fn vector<'a>(
-        table: &Table<'a, Strict>,
-        request: Request,
-        counts: &Arc<Counts>,
-    ) -> Result<Vector<'a, Strict>> {
-        table.alloc(request.cookie(Slot::new(counts)?))
-    }
-
-    type Counting<'a> = Pin<KBox<Interrupt<'a, Counter, Strict>>>;
-
-    fn interrupt<'a>(vector: Vector<'a, Strict>, counts: &Arc<Counts>) -> Result<Counting<'a>> {
-        let irq = vector.request_irq(FLAGS, c"kunit", Counter(counts.clone()));
-
-        KBox::pin_init(irq, GFP_KERNEL)
-    }
 
     #[test]
     fn handles_can_be_sent_and_shared() {
@@ -232,6 +45,11 @@ mod suite {
         check::<Table<'_, Strict>>();
         check::<Vector<'_, Strict>>();
         check::<Interrupt<'_, Counter, Strict>>();
+        check::<Lent<Strict>>();
+        check::<LentInterrupt<Counter, Strict>>();
+        check::<Watch<watch::Told, Vector<'_, Strict>>>();
+        check::<Watch<watch::Told, Interrupt<'_, Counter, Strict>>>();
+        check::<Affinity>();
         check::<Table<'_>>();
         check::<Vector<'_>>();
     }
@@ -316,10 +134,10 @@ mod suite {
         assert_eq!(counts.cookies_dropped.load(Relaxed), 1);
         assert_eq!(counts.exits.load(Relaxed), 1);
 
-        counts.init_fails.store(true, Relaxed);
+        counts.refused.store(5, Relaxed);
         let res = vector(&table, Request::at(5), &counts);
         assert_eq!(res.err(), Some(EIO));
-        counts.init_fails.store(false, Relaxed);
+        counts.refused.store(u32::MAX, Relaxed);
         assert_eq!(counts.cookies_dropped.load(Relaxed), 2);
         assert_eq!(counts.exits.load(Relaxed), 1);
 
@@ -373,6 +191,51 @@ mod suite {
         assert_eq!(counts.handled.load(Relaxed), 4);
 
         drop(irq);
+        assert_eq!(counts.bad.load(Relaxed), 0);
+        Ok(())
+    }
+
+    #[test]
+    fn handler_is_freed_alone() -> Result {
+        let counts = Counts::new()?;
+        let dev = FakeDevice::new(c"kunit_msi_free_irq", 8)?;
+        let table = table(&dev, &counts)?;
+
+        let mut five = vector(&table, Request::at(5), &counts)?;
+        for n in 1..=3 {
+            let irq = interrupt(five, &counts)?;
+            let msg = irq.vector().message()?;
+
+            dev.parent().inject(msg)?;
+            five = Interrupt::free_irq(irq);
+            assert_eq!(counts.handled.load(Relaxed), n);
+            assert_eq!(counts.handlers_dropped.load(Relaxed), n);
+            assert!(dev.parent().inject(msg).is_err());
+            assert_eq!(five.message().err(), Some(EAGAIN));
+            assert_eq!(dev.parent().live(), 1);
+        }
+
+        drop(five);
+        assert_eq!(dev.parent().live(), 0);
+        assert_eq!(counts.cookies_dropped.load(Relaxed), 1);
+        assert_eq!(counts.bad.load(Relaxed), 0);
+        Ok(())
+    }
+
+    #[test]
+    fn no_cpu_vector() -> Result {
+        let counts = Counts::new()?;
+        let dev = FakeDevice::new(c"kunit_msi_activate", 8)?;
+        let table = table(&dev, &counts)?;
+
+        dev.parent().fail_activate_nth(1);
+        let res = interrupt(vector(&table, Request::at(5), &counts)?, &counts);
+        assert_eq!(res.err(), Some(ENOSPC));
+        assert_eq!(counts.handlers_dropped.load(Relaxed), 1);
+        assert_eq!(counts.cookies_dropped.load(Relaxed), 1);
+        assert_eq!(dev.parent().live(), 0);
+
+        assert!(interrupt(vector(&table, Request::at(5), &counts)?, &counts).is_ok());
         assert_eq!(counts.bad.load(Relaxed), 0);
         Ok(())
     }

@@ -3,12 +3,23 @@
 //! Allocated messages.
 
 use super::{
+    Affinity,
     Backing,
     Inner,
     Message, //
 };
 use crate::{
+    alloc::{
+        flags::__GFP_NOWARN,
+        Allocator,
+        Vec, //
+    },
     bindings,
+    cpumask::Cpumask,
+    device::{
+        self,
+        Device, //
+    },
     error::{
         from_err_ptr,
         to_result, //
@@ -22,19 +33,29 @@ use crate::{
 };
 use core::{
     marker::PhantomData,
+    mem::{
+        size_of,
+        ManuallyDrop, //
+    },
+    num::NonZeroU32,
     ops::{
         Bound,
         Deref,
         RangeBounds,
         RangeFrom,
+        RangeFull,
         RangeInclusive, //
     },
-    ptr::NonNull,
+    ptr::{
+        self,
+        NonNull, //
+    },
 };
 
 /// Which vector to allocate from a [`Table`](super::Table).
 ///
-/// A label and a range of labels convert into it.
+/// A label and a range of labels convert into it. A batch of vectors is asked for in the same way,
+/// see [`Table::alloc_many`](super::Table::alloc_many).
 ///
 /// # Examples
 ///
@@ -74,27 +95,54 @@ use core::{
 /// assert_eq!(table.alloc(Request::at(3).cookie(name)).err(), Some(EBUSY));
 /// # Ok::<(), Error>(())
 /// ```
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 #[must_use = "nothing is allocated before the request is passed to `Table::alloc`"]
-pub struct Request<C = ()> {
+pub struct Request<'r, C = ()> {
     lowest: u32,
     highest: u32,
     cookie: C,
+    affinities: Option<&'r [Affinity]>,
 }
 
-impl Request {
+impl<'r> Request<'r> {
     /// The vector of this label.
+    ///
+    /// # Examples
+    ///
+    /// See [`Request`].
     #[inline]
     pub const fn at(label: u32) -> Self {
         Self {
             lowest: label,
             highest: label,
             cookie: (),
+            affinities: None,
         }
     }
 
     /// The vector of the lowest free label in `range`. A range without an end goes to the end of
     /// the table.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use kernel::msi::{
+    ///     fake::{
+    ///         FakeDevice,
+    ///         Recorder, //
+    ///     },
+    ///     Request,
+    ///     Table, //
+    /// };
+    ///
+    /// let dev = FakeDevice::new(c"msi_request_range", 8)?;
+    /// let table = Table::new(dev.as_ref(), c"ims", 16, Recorder::default())?;
+    ///
+    /// let vector = table.alloc(Request::range(8..12))?;
+    /// assert_eq!(vector.label(), 8);
+    /// assert_eq!(table.alloc(Request::range(..=8))?.label(), 0);
+    /// # Ok::<(), Error>(())
+    /// ```
     #[inline]
     pub fn range(range: impl RangeBounds<u32>) -> Self {
         let lowest = match range.start_bound() {
@@ -115,55 +163,242 @@ impl Request {
             lowest,
             highest,
             cookie: (),
+            affinities: None,
         }
     }
 
     /// The vector of the lowest free label of the table.
+    ///
+    /// # Examples
+    ///
+    /// See [`Table::alloc`](super::Table::alloc).
     #[inline]
     pub fn any() -> Self {
         Self::range(..)
     }
 
     /// Gives the vector a cookie, which it owns from then on.
+    ///
+    /// # Examples
+    ///
+    /// See [`Request`].
     #[inline]
-    pub fn cookie<C>(self, cookie: C) -> Request<C> {
+    pub fn cookie<C>(self, cookie: C) -> Request<'r, C> {
         Request {
             lowest: self.lowest,
             highest: self.highest,
             cookie,
+            affinities: self.affinities,
+        }
+    }
+
+    /// Gives each vector of [`Table::alloc_many`](super::Table::alloc_many) a cookie.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use kernel::{
+    ///     msi::{
+    ///         fake::FakeDevice,
+    ///         Message,
+    ///         Request,
+    ///         Store,
+    ///         Table,
+    ///         VectorRef, //
+    ///     },
+    ///     prelude::*,
+    ///     sync::Arc, //
+    /// };
+    ///
+    /// struct Numbered;
+    ///
+    /// #[vtable]
+    /// impl Store for Numbered {
+    ///     type Cookie = Arc<u32>;
+    ///
+    ///     fn write_msg(&self, _vector: &VectorRef<Self>, _msg: Message) {}
+    ///     fn mask(&self, _vector: &VectorRef<Self>) {}
+    ///     fn unmask(&self, _vector: &VectorRef<Self>) {}
+    /// }
+    ///
+    /// let dev = FakeDevice::new(c"msi_cookies", 8)?;
+    /// let table = Table::new(dev.as_ref(), c"ims", 16, Numbered)?;
+    ///
+    /// let queues = [Arc::new(40, GFP_KERNEL)?, Arc::new(41, GFP_KERNEL)?];
+    /// let request = Request::range(8..).cookies(queues.iter().cloned());
+    ///
+    /// // There is no third cookie.
+    /// let vectors = table.alloc_many(request, 1..=3)?;
+    /// assert_eq!(vectors.len(), 2);
+    /// assert_eq!((vectors[1].label(), *vectors[1].cookie()), (9, 41));
+    /// # Ok::<(), Error>(())
+    /// ```
+    #[inline]
+    pub fn cookies<I: IntoIterator>(self, cookies: I) -> Request<'r, Each<I::IntoIter>> {
+        self.cookie(Each(cookies.into_iter()))
+    }
+}
+
+impl<'r, C> Request<'r, C> {
+    /// Gives the interrupt of the vector an affinity.
+    ///
+    /// # Examples
+    ///
+    /// See [`Affinity`].
+    #[inline]
+    pub fn affinity(self, affinity: &'r Affinity) -> Self {
+        self.affinities(core::slice::from_ref(affinity))
+    }
+
+    /// Gives the interrupt of each vector of [`Table::alloc_many`](super::Table::alloc_many) an
+    /// affinity.
+    ///
+    /// # Examples
+    ///
+    /// See [`Affinity`].
+    #[inline]
+    pub fn affinities(mut self, affinities: &'r [Affinity]) -> Self {
+        self.affinities = Some(affinities);
+        self
+    }
+
+    /// Returns what to tell the C side, but for cookies.
+    #[inline]
+    fn to_raw(&self) -> bindings::msi_vector_request {
+        bindings::msi_vector_request {
+            lowest: self.lowest,
+            highest: self.highest,
+            affinity: self
+                .affinities
+                .map_or(ptr::null(), |affinities| affinities.as_ptr().cast()),
+            ..pin_init::zeroed()
+        }
+    }
+
+    /// Returns how many vectors there can be at most, in a table of `size` labels or without a
+    /// size.
+    fn limit(&self, size: Option<NonZeroU32>) -> u32 {
+        let last = size.map_or(bindings::MSI_LABEL_ANY - 1, |size| size.get() - 1);
+        let labels = self
+            .highest
+            .min(last)
+            .saturating_sub(self.lowest)
+            .saturating_add(1);
+
+        labels.min(self.affinities.map_or(u32::MAX, |affinities| {
+            u32::try_from(affinities.len()).unwrap_or(u32::MAX)
+        }))
+    }
+}
+
+mod private {
+    /// Seals [`Cookies`](super::Cookies).
+    pub trait NextCookie<C> {
+        /// Returns the cookie for the next vector, if there is one.
+        fn next_cookie(&mut self) -> Option<C>;
+    }
+
+    impl NextCookie<()> for () {
+        #[inline]
+        fn next_cookie(&mut self) -> Option<()> {
+            Some(())
+        }
+    }
+
+    impl<I: Iterator> NextCookie<I::Item> for super::Each<I> {
+        #[inline]
+        fn next_cookie(&mut self) -> Option<I::Item> {
+            self.0.next()
         }
     }
 }
 
-impl From<u32> for Request {
+/// The cookies of a batch of vectors: `()` when they carry none, or an [`Each`].
+///
+/// This trait can not be implemented directly.
+///
+/// # Examples
+///
+/// See [`Request::cookies`] and [`Table::alloc_many`](super::Table::alloc_many).
+pub trait Cookies<C>: private::NextCookie<C> {}
+
+impl<C, T: private::NextCookie<C>> Cookies<C> for T {}
+
+/// Cookies for vectors, one for each. Made by [`Request::cookies`].
+///
+/// # Examples
+///
+/// See [`Request::cookies`].
+#[derive(Clone, Copy, Debug)]
+pub struct Each<I>(I);
+
+impl From<u32> for Request<'_> {
     #[inline]
     fn from(label: u32) -> Self {
         Self::at(label)
     }
 }
 
-impl From<RangeInclusive<u32>> for Request {
+impl From<RangeInclusive<u32>> for Request<'_> {
     #[inline]
     fn from(range: RangeInclusive<u32>) -> Self {
         Self::range(range)
     }
 }
 
-impl From<RangeFrom<u32>> for Request {
+impl From<RangeFrom<u32>> for Request<'_> {
     #[inline]
     fn from(range: RangeFrom<u32>) -> Self {
         Self::range(range)
     }
 }
 
+impl From<RangeFull> for Request<'_> {
+    #[inline]
+    fn from(range: RangeFull) -> Self {
+        Self::range(range)
+    }
+}
+
+/// Returns a count, or an error if it is negative.
+fn to_count(ret: c_int) -> Result<usize> {
+    to_result(ret.min(0))?;
+    Ok(usize::try_from(ret)?)
+}
+
 /// A reference to a vector, as the methods of a [`Store`](super::Store) and handlers get it.
+///
+/// # Examples
+///
+/// A [`Vector`] is one as well.
+///
+/// ```
+/// use kernel::msi::{
+///     fake::{
+///         FakeDevice,
+///         Recorder, //
+///     },
+///     Table,
+///     VectorRef, //
+/// };
+///
+/// let dev = FakeDevice::new(c"msi_vector_ref", 8)?;
+/// let vector = Table::new(dev.as_ref(), c"ims", 16, Recorder::default())?.alloc(5)?;
+///
+/// let vector: &VectorRef<Recorder> = &vector;
+/// assert_eq!(vector.label(), 5);
+/// assert!(vector.irq() != 0);
+/// # Ok::<(), Error>(())
+/// ```
 ///
 /// # Invariants
 ///
 /// The `struct msi_vector` is valid, was allocated from a table of `B`, and its cookie is a
 /// foreign-owned `B::Cookie` which is borrowed immutably only while the vector exists.
+///
+/// Invariant in `B`, as a subtype of it may have another type of cookie.
 #[repr(transparent)]
-pub struct VectorRef<B: Backing>(Opaque<bindings::msi_vector>, PhantomData<B>);
+pub struct VectorRef<B: Backing>(Opaque<bindings::msi_vector>, PhantomData<fn(B) -> B>);
 
 // SAFETY: All methods only read what does not change while the vector exists, and the cookie is
 // `Sync`.
@@ -188,6 +423,10 @@ impl<B: Backing> VectorRef<B> {
     }
 
     /// Returns the Linux interrupt number.
+    ///
+    /// # Examples
+    ///
+    /// See [`VectorRef`].
     #[inline]
     pub fn irq(&self) -> u32 {
         // SAFETY: By the type invariants the vector is valid.
@@ -195,6 +434,10 @@ impl<B: Backing> VectorRef<B> {
     }
 
     /// Returns the label: MSI-X table index, MSI message number, or entry number of the store.
+    ///
+    /// # Examples
+    ///
+    /// See [`VectorRef`].
     #[inline]
     pub fn label(&self) -> u32 {
         // SAFETY: By the type invariants the vector is valid.
@@ -202,6 +445,10 @@ impl<B: Backing> VectorRef<B> {
     }
 
     /// Returns the cookie which the vector was allocated with, see [`Request::cookie`].
+    ///
+    /// # Examples
+    ///
+    /// See [`Request`].
     #[inline]
     pub fn cookie(&self) -> <B::Cookie as ForeignOwnable>::Borrowed<'_> {
         // SAFETY: By the type invariants the vector is valid, and its cookie comes from
@@ -243,6 +490,9 @@ pub struct Vector<'a, B: Backing = super::Pci> {
     table: Arc<Inner<'a, B>>,
 }
 
+/// The room for some vectors is that for twice as many pointers.
+type Halves = [*mut c_void; 2];
+
 // SAFETY: The functions that take a `struct msi_vector` may be called from any thread, the cookie
 // is `Send`, and so is the reference to the table.
 unsafe impl<B: Backing> Send for Vector<'_, B> {}
@@ -251,14 +501,14 @@ unsafe impl<B: Backing> Send for Vector<'_, B> {}
 unsafe impl<B: Backing> Sync for Vector<'_, B> {}
 
 impl<'a, B: Backing> Vector<'a, B> {
-    pub(super) fn new(table: &Arc<Inner<'a, B>>, request: Request<B::Cookie>) -> Result<Self> {
+    pub(super) fn new(table: &Arc<Inner<'a, B>>, request: Request<'_, B::Cookie>) -> Result<Self> {
+        if request.affinities.is_some_and(|a| a.is_empty()) {
+            return Err(EINVAL);
+        }
+
+        let req = request.to_raw();
         let cookie = request.cookie.into_foreign();
-        let req = bindings::msi_vector_request {
-            lowest: request.lowest,
-            highest: request.highest,
-            cookie,
-            ..pin_init::zeroed()
-        };
+        let req = bindings::msi_vector_request { cookie, ..req };
 
         // SAFETY: By the type invariants of `Inner` the table is valid, and still exists since the
         // device is bound. The request is valid, and not used after the call.
@@ -280,14 +530,239 @@ impl<'a, B: Backing> Vector<'a, B> {
         }
     }
 
+    pub(super) fn new_many<K: Cookies<B::Cookie>>(
+        table: &Arc<Inner<'a, B>>,
+        mut request: Request<'_, K>,
+        count: RangeInclusive<u32>,
+    ) -> Result<KVVec<Self>> {
+        const { assert!(size_of::<Self>() == size_of::<Halves>()) };
+
+        // SAFETY: By the type invariants of `Inner` the table is valid.
+        let size = NonZeroU32::new(unsafe { bindings::msi_table_size(table.ptr.as_ptr()) });
+        let min = *count.start();
+        // What is below the minimum is for the C side to find the error of, unless affinities are
+        // missing.
+        let max = (*count.end()).min(request.limit(size).max(min));
+        if request
+            .affinities
+            .is_some_and(|affinities| affinities.len() < max as usize)
+        {
+            return Err(EINVAL);
+        }
+
+        // The only allocation. It has room for the pointers to the vectors, in front, and for the
+        // cookies behind them. Too much may have been asked for, which is no reason to warn.
+        let mut vectors = KVVec::<Self>::with_capacity(max as usize, GFP_KERNEL | __GFP_NOWARN)?;
+        let room = vectors.spare_capacity_mut().as_mut_ptr();
+        let ptrs = room.cast::<*mut bindings::msi_vector>();
+        // SAFETY: In bounds, since a vector has the size of two pointers.
+        let cookies = unsafe { room.cast::<*mut c_void>().add(max as usize) };
+
+        let mut n: u32 = 0;
+        while n < max {
+            let Some(cookie) = request.cookie.next_cookie() else {
+                break;
+            };
+            // SAFETY: In bounds, since there is room for `max` cookies.
+            unsafe { cookies.add(n as usize).write(cookie.into_foreign()) };
+            n += 1;
+        }
+
+        let req = bindings::msi_vector_request {
+            cookies,
+            ..request.to_raw()
+        };
+
+        // SAFETY:
+        // - By the type invariants of `Inner` the table is valid, and still exists since the device
+        //   is bound.
+        // - The request is valid, and not used after the call. There are `n` cookies, and at least
+        //   as many affinities, if any. The C side does not write to them.
+        // - There is room for `n` pointers, which is not that of the cookies.
+        let res = to_count(unsafe {
+            bindings::msi_table_alloc_vectors(table.ptr.as_ptr(), &req, min, n, ptrs)
+        });
+        let len = *res.as_ref().unwrap_or(&0);
+
+        for i in len..n as usize {
+            // SAFETY: The cookie comes from `into_foreign` above. There is no vector for it.
+            drop(unsafe { B::Cookie::from_foreign(cookies.add(i).read()) });
+        }
+        res?;
+
+        // From the last one on, as a vector takes the place of two pointers.
+        for i in (0..len).rev() {
+            // SAFETY: The C side has written `len` pointers. Those up to this one have not been
+            // overwritten, as the vectors behind begin at the place of pointer `2 * (i + 1)`.
+            let ptr = unsafe { ptrs.add(i).read() };
+
+            // INVARIANT: The vector was just allocated from the table with this cookie. The C side
+            // frees a vector by itself only when the device is unbound.
+            let vector = Self {
+                // SAFETY: The C side returns valid vectors.
+                ptr: unsafe { NonNull::new_unchecked(ptr) },
+                table: table.clone(),
+            };
+            // SAFETY: In bounds, since there is room for `max` vectors, and properly aligned.
+            unsafe { room.cast::<Self>().add(i).write(vector) };
+        }
+
+        // SAFETY: The first `len` elements, of at most `max`, have just been written.
+        unsafe { vectors.inc_len(len) };
+
+        Ok(vectors)
+    }
+
+    /// Frees several vectors.
+    ///
+    /// This is faster than dropping them one by one, in particular with vectors which were
+    /// allocated together and in the order of allocation. It allocates nothing.
+    ///
+    /// # Examples
+    ///
+    /// See [`Table::alloc_many`](super::Table::alloc_many).
+    pub fn free_many<A: Allocator>(vectors: Vec<Self, A>) {
+        const { assert!(size_of::<Self>() == size_of::<Halves>()) };
+
+        let (ptr, len, capacity) = vectors.into_raw_parts();
+        // SAFETY: These are the parts of a vector, of whose elements none is there any more as far
+        // as it is concerned.
+        let _room = unsafe { Vec::<Self, A>::from_raw_parts(ptr, 0, capacity) };
+        let mut done = 0;
+
+        while done < len {
+            // SAFETY: In bounds, as `done` is less than `len`.
+            let first = unsafe { ptr.add(done) };
+            // SAFETY: The elements from `done` on are valid. They are not changed before the call
+            // of `free_run`.
+            let rest = unsafe { core::slice::from_raw_parts(first, len - done) };
+            let run = rest
+                .iter()
+                .take_while(|vector| Arc::ptr_eq(&vector.table, &rest[0].table))
+                .count();
+
+            // SAFETY: The elements of the run are valid, belong to one table, and are not used
+            // again, since `done` increases.
+            unsafe { Self::free_run(first, run) };
+            done += run;
+        }
+    }
+
+    /// Frees vectors of one table.
+    ///
+    /// # Safety
+    ///
+    /// - `first` must point to `n` vectors, at least one, of the same table.
+    /// - They must not be used after the call. It leaves something else in their place.
+    unsafe fn free_run(first: *mut Self, n: usize) {
+        let ptrs = first.cast::<*mut bindings::msi_vector>();
+        // SAFETY: In bounds, since a vector has the size of two pointers.
+        let cookies = unsafe { first.cast::<*mut c_void>().add(n) };
+        // SAFETY: There is a first vector.
+        let table = unsafe { (*first).table.clone() };
+
+        for i in 0..n {
+            // SAFETY: The vector is valid and not used again. It begins at the place of pointer
+            // `2 * i`, so the `i` pointers up to now have not overwritten it.
+            let vector = ManuallyDrop::new(unsafe { first.add(i).read() });
+
+            // SAFETY: In bounds: this is a half of vector `i / 2`, which has been read.
+            unsafe { ptrs.add(i).write(vector.as_raw()) };
+            // SAFETY: The vector is not dropped, so this is the only owner of its reference.
+            drop(unsafe { ptr::read(&vector.table) });
+        }
+
+        for i in 0..n {
+            // SAFETY: By the type invariants all vectors are valid. The pointers were written
+            // above, in front of the room for `n` cookies.
+            unsafe {
+                cookies
+                    .add(i)
+                    .write(bindings::msi_vector_cookie(ptrs.add(i).read()))
+            };
+        }
+
+        // SAFETY: By the type invariants the vectors belong to this table. None has been freed
+        // since the device is still bound. Otherwise as in the `Drop` implementation.
+        unsafe { bindings::msi_table_free_vectors(table.ptr.as_ptr(), ptrs, n as c_uint) };
+
+        for i in 0..n {
+            // SAFETY: The cookie comes from `into_foreign`. The vector is gone, and with it
+            // everybody who borrowed the cookie.
+            drop(unsafe { B::Cookie::from_foreign(cookies.add(i).read()) });
+        }
+    }
+
     #[inline]
     pub(super) fn as_raw(&self) -> *mut bindings::msi_vector {
         self.ptr.as_ptr()
     }
 
     #[inline]
-    pub(super) fn store(&self) -> &B {
-        &self.table.store
+    pub(super) fn as_non_null(&self) -> NonNull<bindings::msi_vector> {
+        self.ptr
+    }
+
+    #[inline]
+    pub(super) fn device(&self) -> &'a Device<device::Bound> {
+        self.table.dev
+    }
+
+    /// Returns what is behind the table of the vector: the store the table was created with.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use kernel::msi::{fake::{FakeDevice, Recorder}, Table};
+    ///
+    /// let dev = FakeDevice::new(c"msi_vec_store", 8)?;
+    /// let vector = Table::new(dev.as_ref(), c"ims", 16, Recorder::default())?.alloc(5)?;
+    ///
+    /// assert!(vector.store().is_masked(5));
+    /// # Ok::<(), Error>(())
+    /// ```
+    #[inline]
+    pub fn store(&self) -> &B {
+        &self.table.data.store
+    }
+
+    /// Moves the interrupt to other CPUs.
+    ///
+    /// Its message changes with that, unless interrupts are remapped. As long as there is no
+    /// handler the affinity takes effect when one is registered. Like [`Vector::message`] this must
+    /// not be called by the methods of a [`Store`](super::Store).
+    ///
+    /// # Errors
+    ///
+    /// - `EINVAL` if none of the CPUs is online
+    /// - another error of the C `irq_set_affinity()`
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use kernel::{
+    ///     cpu::CpuId,
+    ///     cpumask::CpumaskVar,
+    ///     msi::{
+    ///         fake::{
+    ///             FakeDevice,
+    ///             Recorder, //
+    ///         },
+    ///         Table, //
+    ///     },
+    /// };
+    ///
+    /// let dev = FakeDevice::new(c"msi_move", 8)?;
+    /// let vector = Table::new(dev.as_ref(), c"ims", 16, Recorder::default())?.alloc(5)?;
+    ///
+    /// let mut mask = CpumaskVar::new_zero(GFP_KERNEL)?;
+    /// mask.set(CpuId::from_u32(0).ok_or(EINVAL)?);
+    /// vector.set_affinity(&mask)?;
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn set_affinity(&self, mask: &Cpumask) -> Result {
+        // SAFETY: The interrupt exists as long as the vector, and `mask` is valid.
+        to_result(unsafe { bindings::irq_set_affinity(self.irq(), mask.as_raw()) })
     }
 
     /// Returns the message, for others than the device who want to send it.
@@ -364,8 +839,9 @@ impl<B: Backing> Drop for Vector<'_, B> {
         let cookie = unsafe { bindings::msi_vector_cookie(self.as_raw()) };
 
         // SAFETY: By the type invariants the vector belongs to this table. Neither has been freed
-        // since the device is still bound. Handlers are registered by `Interrupt` only, which owns
-        // its vector and has freed the handler by now.
+        // since the device is still bound. Handlers are registered by `Interrupt` and `Lent` only,
+        // which own their vector and have freed the handler by now. Whoever watches has a borrow of
+        // the vector or owns it, and has stopped, or forgot to; the C side drops those.
         unsafe { bindings::msi_table_free_vector(self.table.ptr.as_ptr(), self.as_raw()) };
 
         // SAFETY: The cookie comes from `into_foreign` in `Self::new`. The vector is gone, and with

@@ -1,0 +1,426 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Vectors lent to another driver.
+
+use super::{
+    interrupt::{
+        Callbacks,
+        Registered, //
+    },
+    Backing,
+    Handler,
+    ThreadedHandler,
+    Vector,
+    VectorRef, //
+};
+use crate::{
+    bindings,
+    device::{
+        Bound,
+        Device, //
+    },
+    devres::Devres,
+    irq::Flags,
+    prelude::*,
+    static_lock_class,
+    str::CStr,
+    sync::{
+        Arc,
+        LockClassKey,
+        Mutex, //
+    },
+};
+use core::{
+    convert::Infallible,
+    marker::PhantomPinned,
+    mem,
+    ptr::NonNull, //
+};
+
+/// A vector which other drivers may handle, one at a time.
+///
+/// For a driver which hands vectors to its auxiliary devices. It borrows from nothing, so it can be
+/// the registration data of an auxiliary device, or part of it: the driver of that device gets it
+/// by [`auxiliary::Device::registration_data`] and registers its handler.
+///
+/// The vector is freed, with its handler, when this is dropped or the device of the table is
+/// unbound. The handler is also freed when its [`LentInterrupt`] is dropped or the device of the
+/// borrower is unbound. So neither side has to rely on the other one, nor on leaking nothing.
+///
+/// [`auxiliary::Device::registration_data`]: srctree/rust/kernel/auxiliary.rs
+///
+/// # Examples
+///
+/// ```
+/// use kernel::{
+///     irq::{
+///         Flags,
+///         Handler,
+///         IrqReturn, //
+///     },
+///     msi::{
+///         fake::{
+///             FakeDevice,
+///             Recorder, //
+///         },
+///         Lent,
+///         Table, //
+///     },
+///     prelude::*,
+///     sync::atomic::{
+///         Atomic,
+///         Relaxed, //
+///     },
+/// };
+///
+/// struct Counter(Atomic<u32>);
+///
+/// impl Handler for Counter {
+///     fn handle(&self) -> IrqReturn {
+///         self.0.add(1, Relaxed);
+///         IrqReturn::Handled
+///     }
+/// }
+///
+/// let parent = FakeDevice::new(c"msi_lent_parent", 8)?;
+/// let child = FakeDevice::new(c"msi_lent_child", 8)?;
+/// let counter = || Counter(Atomic::new(0));
+///
+/// let table = Table::new(parent.as_ref(), c"ims", 16, Recorder::default())?;
+/// let lent = Lent::new(table.alloc(5)?)?;
+///
+/// // What the driver of the child does.
+/// let irq = lent.request_irq(child.as_ref(), Flags::TRIGGER_NONE, c"child", counter());
+/// let irq = KBox::pin_init(irq, GFP_KERNEL)?;
+/// let msg = lent.try_access_with(|vector| vector.message()).ok_or(ENODEV)??;
+/// parent.parent().inject(msg)?;
+/// irq.synchronize();
+/// assert_eq!(irq.handler().0.load(Relaxed), 1);
+///
+/// // One at a time.
+/// let other = lent.request_irq(child.as_ref(), Flags::TRIGGER_NONE, c"other", counter());
+/// assert_eq!(KBox::pin_init(other, GFP_KERNEL).err(), Some(EBUSY));
+///
+/// // The owner takes it back.
+/// drop(lent);
+/// assert_eq!(parent.parent().live(), 0);
+/// drop(irq);
+/// # Ok::<(), Error>(())
+/// ```
+pub struct Lent<B: Backing + 'static = super::Pci> {
+    _owner: Devres<Owner<B>>,
+    state: State<B>,
+}
+
+/// What owner and borrowers of a lent vector share.
+type State<B> = Arc<Mutex<Slot<B>>>;
+
+/// # Invariants
+///
+/// Handlers of the vector are installed and freed under the lock of the [`State`] only.
+struct Slot<B: Backing + 'static> {
+    /// The vector, until it is freed.
+    vector: Option<Vector<'static, B>>,
+    /// Whether there is a [`Borrower`].
+    lent: bool,
+}
+
+impl<B: Backing + 'static> Slot<B> {
+    /// Frees the handler, if there is one.
+    fn free_irq(&mut self) {
+        if let Some(vector) = &self.vector {
+            // SAFETY: The vector is valid. By the type invariant nobody installs or frees a handler
+            // at the same time.
+            unsafe { bindings::msi_vector_free_irq(vector.as_raw()) };
+        }
+    }
+}
+
+/// Frees the vector when it is dropped.
+struct Owner<B: Backing + 'static>(State<B>);
+
+impl<B: Backing + 'static> Drop for Owner<B> {
+    fn drop(&mut self) {
+        let mut slot = self.0.lock();
+
+        slot.free_irq();
+        let vector = slot.vector.take();
+        drop(slot);
+        drop(vector);
+    }
+}
+
+/// Frees the handler when it is dropped. There is one at a time.
+struct Borrower<B: Backing + 'static>(State<B>);
+
+impl<B: Backing + 'static> Borrower<B> {
+    fn new(state: &State<B>) -> Result<Self> {
+        let mut slot = state.lock();
+
+        if mem::replace(&mut slot.lent, true) {
+            return Err(EBUSY);
+        }
+        Ok(Self(state.clone()))
+    }
+}
+
+impl<B: Backing + 'static> Drop for Borrower<B> {
+    fn drop(&mut self) {
+        let mut slot = self.0.lock();
+
+        slot.free_irq();
+        slot.lent = false;
+    }
+}
+
+impl<B: Backing + 'static> Lent<B> {
+    /// Makes a vector one which can be lent.
+    ///
+    /// # Examples
+    ///
+    /// See [`Lent`].
+    pub fn new(vector: Vector<'_, B>) -> Result<Self> {
+        let dev = vector.device();
+        // SAFETY: Lifetimes make no difference for the layout. The vector borrows from nothing but
+        // its device and its table, which exist until the device is unbound. It is dropped before:
+        // by `Owner`, a resource of the device, which is released before the older one of the
+        // table. If creating that fails then it is dropped at once. Nobody gets it out of the slot,
+        // and `try_access_with` shortens the lifetime.
+        let vector = unsafe { mem::transmute::<Vector<'_, B>, Vector<'static, B>>(vector) };
+        // INVARIANT: The vector was owned, so it has no handler.
+        let slot = Slot {
+            vector: Some(vector),
+            lent: false,
+        };
+
+        let (name, key) = lock_class();
+        let state = Arc::pin_init(Mutex::new(slot, name, key), GFP_KERNEL)?;
+
+        Ok(Self {
+            _owner: Devres::new(dev, Owner(state.clone()))?,
+            state,
+        })
+    }
+
+    /// Gives access to the vector, unless the device of its table is unbound already.
+    ///
+    /// A mutex is held meanwhile, so this may sleep, and `f` must not use this vector by another
+    /// way, nor wait for somebody who does. It must not be called by a threaded handler of the
+    /// vector, which knows it anyway.
+    ///
+    /// # Examples
+    ///
+    /// See [`Lent`].
+    pub fn try_access_with<R>(&self, f: impl for<'a> FnOnce(&'a Vector<'a, B>) -> R) -> Option<R> {
+        self.state.lock().vector.as_ref().map(f)
+    }
+
+    /// Registers a handler, for the driver which `dev` is bound to.
+    ///
+    /// `handler` is an initializer, or just a value. Initializing the interrupt may sleep.
+    ///
+    /// # Errors
+    ///
+    /// - `EBUSY` if there is another handler
+    /// - `ENODEV` if the device of the table is unbound already
+    /// - an error of [`Vector::request_irq`]
+    ///
+    /// # Examples
+    ///
+    /// See [`Lent`].
+    pub fn request_irq<'b, T, E>(
+        &'b self,
+        dev: &'b Device<Bound>,
+        flags: Flags,
+        name: &'static CStr,
+        handler: impl PinInit<T, E> + 'b,
+    ) -> impl PinInit<LentInterrupt<T, B>, Error> + 'b
+    where
+        T: Handler<B> + 'static,
+        E: 'b,
+        Error: From<E>,
+    {
+        self.request(dev, Callbacks::hard(), flags, name, handler)
+    }
+
+    /// Registers a threaded handler, for the driver which `dev` is bound to.
+    ///
+    /// See [`Lent::request_irq`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use kernel::{
+    ///     irq::{
+    ///         Flags,
+    ///         IrqReturn,
+    ///         ThreadedHandler, //
+    ///     },
+    ///     msi::{
+    ///         fake::{
+    ///             FakeDevice,
+    ///             Recorder, //
+    ///         },
+    ///         Lent,
+    ///         Table, //
+    ///     },
+    /// };
+    ///
+    /// struct Ignore;
+    ///
+    /// impl ThreadedHandler for Ignore {
+    ///     fn handle_threaded(&self) -> IrqReturn {
+    ///         IrqReturn::Handled
+    ///     }
+    /// }
+    ///
+    /// let dev = FakeDevice::new(c"msi_lent_thread", 8)?;
+    /// let table = Table::new(dev.as_ref(), c"ims", 16, Recorder::default())?;
+    /// let lent = Lent::new(table.alloc_any()?)?;
+    ///
+    /// let irq = lent.request_threaded_irq(dev.as_ref(), Flags::TRIGGER_NONE, c"ignore", Ignore);
+    /// let irq = KBox::pin_init(irq, GFP_KERNEL)?;
+    /// # drop(irq);
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn request_threaded_irq<'b, T, E>(
+        &'b self,
+        dev: &'b Device<Bound>,
+        flags: Flags,
+        name: &'static CStr,
+        handler: impl PinInit<T, E> + 'b,
+    ) -> impl PinInit<LentInterrupt<T, B>, Error> + 'b
+    where
+        T: ThreadedHandler<B> + 'static,
+        E: 'b,
+        Error: From<E>,
+    {
+        self.request(dev, Callbacks::threaded(), flags, name, handler)
+    }
+
+    fn request<'b, T, E>(
+        &'b self,
+        dev: &'b Device<Bound>,
+        callbacks: Callbacks<LentInterrupt<T, B>>,
+        flags: Flags,
+        name: &'static CStr,
+        handler: impl PinInit<T, E> + 'b,
+    ) -> impl PinInit<LentInterrupt<T, B>, Error> + 'b
+    where
+        T: 'static,
+        E: 'b,
+        Error: From<E>,
+    {
+        // INVARIANT: If the initialization succeeds then a handler is registered with a pointer to
+        // `Self`, and freed with its borrower. The pointers are those of the vector in the slot.
+        try_pin_init!(&this in LentInterrupt {
+            _borrower: Devres::new::<Infallible>(dev, Borrower::new(&self.state)?)?,
+            handler <- handler,
+            vector: self.try_access_with(|vector| vector.as_non_null()).ok_or(ENODEV)?,
+            store: self.try_access_with(|vector| NonNull::from(vector.store())).ok_or(ENODEV)?,
+            irq: self.try_access_with(|vector| vector.irq()).ok_or(ENODEV)?,
+            _pin: PhantomPinned,
+            _: {
+                let slot = self.state.lock();
+
+                if slot.vector.is_none() {
+                    return Err(ENODEV);
+                }
+                // SAFETY:
+                // - There is no other vector in the slot than the one which was there before, and
+                //   it is valid. `_borrower` is the only one, so there is no handler. The lock is
+                //   held, so nobody installs or frees one.
+                // - All fields are initialized, so the callbacks may be called at once.
+                // - `this` is pinned: it is valid until it is dropped, which drops the borrower and
+                //   so frees the handler before, and forever if it is leaked. `T` is `'static`. By
+                //   the safety requirements of `Table::new_with_lt` what the store refers to is
+                //   valid, too.
+                unsafe { callbacks.request(vector.as_ptr(), flags, name, this.as_ptr()) }?;
+            },
+        }? Error)
+    }
+}
+
+/// Not part of a generic function, so that there is one lock class with one name, in the kernel
+/// itself.
+#[inline(never)]
+fn lock_class() -> (&'static CStr, Pin<&'static LockClassKey>) {
+    (c"msi::Lent::slot", static_lock_class!())
+}
+
+/// A handler of a [`Lent`] vector.
+///
+/// Made by [`Lent::request_irq`] and [`Lent::request_threaded_irq`]. Dropping it frees the handler,
+/// which does not run any more after that. The vector can be borrowed again then.
+///
+/// # Examples
+///
+/// See [`Lent`].
+///
+/// # Invariants
+///
+/// - A handler was registered on `vector` with a pointer to `Self`. It is freed when `_borrower` is
+///   dropped, or before.
+/// - `vector` and `store` are valid as long as there is the handler.
+#[pin_data]
+pub struct LentInterrupt<T, B: Backing + 'static = super::Pci> {
+    // Dropped first, before the handler.
+    _borrower: Devres<Borrower<B>>,
+    vector: NonNull<bindings::msi_vector>,
+    store: NonNull<B>,
+    irq: u32,
+
+    #[pin]
+    handler: T,
+
+    /// Pinned because the C side has a pointer to `Self`.
+    #[pin]
+    _pin: PhantomPinned,
+}
+
+// SAFETY: The borrower and the handler are `Send`. The pointers are for the handler only, and may
+// be used by any thread.
+unsafe impl<T: Send, B: Backing + 'static> Send for LentInterrupt<T, B> {}
+
+// SAFETY: A shared interrupt gives access to the handler only, and synchronizes with it.
+unsafe impl<T: Sync, B: Backing + 'static> Sync for LentInterrupt<T, B> {}
+
+impl<T, B: Backing + 'static> LentInterrupt<T, B> {
+    /// Returns the handler.
+    ///
+    /// # Examples
+    ///
+    /// See [`Lent`].
+    #[inline]
+    pub fn handler(&self) -> &T {
+        &self.handler
+    }
+
+    /// Waits for handlers which run on other CPUs, and for the handler's thread.
+    ///
+    /// This may sleep.
+    ///
+    /// # Examples
+    ///
+    /// See [`Lent`].
+    #[inline]
+    pub fn synchronize(&self) {
+        // SAFETY: There are no requirements: this does nothing when there is no such interrupt.
+        unsafe { bindings::synchronize_irq(self.irq) };
+    }
+}
+
+impl<T, B: Backing + 'static> Registered for LentInterrupt<T, B> {
+    type Handler = T;
+    type Backing = B;
+
+    #[inline]
+    fn parts(&self) -> (&T, &VectorRef<B>, &B) {
+        // SAFETY: This is called by the handler, so by the type invariants both are valid.
+        let store = unsafe { self.store.as_ref() };
+        // SAFETY: As above. The vector is one of a table of `B`, with its cookie.
+        let vector = unsafe { VectorRef::from_raw(self.vector.as_ptr()) };
+
+        (&self.handler, vector, store)
+    }
+}

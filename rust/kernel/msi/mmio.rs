@@ -1,0 +1,393 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Message stores which are plain linear tables in MMIO.
+
+use super::{
+    Backing,
+    Data,
+    Options,
+    Table, //
+};
+#[cfg(CONFIG_PCI)]
+use crate::pci;
+use crate::{
+    bindings,
+    device::{
+        Bound,
+        Device, //
+    },
+    io::{
+        MmioRaw,
+        Region, //
+    },
+    prelude::*,
+    sync::Arc,
+    types::ForeignOwnable, //
+};
+#[cfg(CONFIG_HAS_IOMEM)]
+use crate::{
+    io::{
+        mem::{
+            DevresExclusiveIoMem,
+            DevresIoMem,
+            ExclusiveIoMem,
+            IoMem, //
+        },
+        Io,
+        IoBackend,
+        IoBase,
+        MmioBackend, //
+    },
+    ptr::KnownSize,
+};
+use core::marker::PhantomData;
+
+/// How a plain linear message store in MMIO looks like.
+///
+/// All registers have 32 bits and are little endian. Offsets are in bytes.
+///
+/// Corresponds to the C `struct msi_mmio_layout`.
+///
+/// # Examples
+///
+/// ```
+/// use kernel::msi::Layout;
+///
+/// // Like an MSI-X table, but for its place and two mask bits.
+/// let layout = Layout {
+///     base: 0x400,
+///     mask: 0b11,
+///     ..Layout::MSIX
+/// };
+/// assert_eq!(layout.stride, 16);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Layout {
+    /// Where in the mapping the register block of label 0 is.
+    pub base: usize,
+    /// Distance from the registers of one label to those of the next.
+    pub stride: u32,
+    /// Offset of the lower half of the address in the block of a label.
+    pub address_lo: u32,
+    /// Offset of the upper half of the address.
+    pub address_hi: u32,
+    /// Offset of the data.
+    pub data: u32,
+    /// Offset of the control register.
+    pub control: u32,
+    /// Bits of the control register which, when set, keep the device from sending. The other bits
+    /// are left as they are.
+    pub mask: u32,
+}
+
+impl Layout {
+    /// An MSI-X table (PCIe 6.0, 7.7.2).
+    ///
+    /// # Examples
+    ///
+    /// See [`Layout`].
+    pub const MSIX: Self = Self {
+        base: 0,
+        stride: 16,
+        address_lo: 0,
+        address_hi: 4,
+        data: 8,
+        control: 12,
+        mask: 1,
+    };
+}
+
+/// A mapping of registers which a table can own.
+///
+/// Implemented by `pci::Bar`, `IoMem` and `ExclusiveIoMem`, by their device-managed variants, and
+/// by an [`Arc`] of any of them, for a driver which needs the mapping for other registers as well.
+///
+/// # Examples
+///
+/// See [`Mmio`].
+///
+/// # Safety
+///
+/// - The region which `region` returns must stay mapped until `self` is dropped, even if it is
+///   moved, or until the device resources of `dev` which are older than the call are released, if
+///   that comes first. Unless it fails it must always return the same.
+/// - As long as `self` is not dropped and `dev` is bound, a `&Self` must be sound to use for safe
+///   code, even after the end of a lifetime in the type. When the handles of a table are leaked
+///   then its handlers still get the mapping, by [`Mmio::mapping`], while what the mapping borrowed
+///   may be gone. So it may borrow, from the device for example, to be dropped in time; but what is
+///   safe to do with a reference to it must not use what it borrows.
+pub unsafe trait Mapping: Send + Sync {
+    /// Returns the registers.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if they are mapped for another device than `dev` and do not stay mapped as long as
+    /// that is bound.
+    fn region(&self, dev: &Device<Bound>) -> Result<MmioRaw<Region>>;
+}
+
+// SAFETY: Both requirements are those of `M`, which is not dropped before `self`, and which is all
+// that `self` gives access to.
+unsafe impl<M: Mapping> Mapping for Arc<M> {
+    #[inline]
+    fn region(&self, dev: &Device<Bound>) -> Result<MmioRaw<Region>> {
+        M::region(self, dev)
+    }
+}
+
+/// Returns what a view of MMIO covers.
+#[cfg(CONFIG_HAS_IOMEM)]
+fn region<'a, T>(io: T) -> Result<MmioRaw<Region>>
+where
+    T: IoBase<'a, Backend = MmioBackend>,
+    T::Target: KnownSize,
+{
+    let start = MmioBackend::as_ptr(io.as_view());
+
+    MmioRaw::new_region(start.addr(), io.size())
+}
+
+/// Implements [`Mapping`] for an owned mapping, and for its device-managed variant.
+#[cfg(CONFIG_HAS_IOMEM)]
+macro_rules! impl_mapping {
+    ($owned:ty, $devres:ty) => {
+        // SAFETY: The region stays mapped until `self` is dropped. It is all that a reference gives
+        // access to: the device is used by `Drop` and by what consumes `self`.
+        unsafe impl<const SIZE: usize> Mapping for $owned {
+            fn region(&self, _dev: &Device<Bound>) -> Result<MmioRaw<Region>> {
+                region(self)
+            }
+        }
+
+        // SAFETY: The region stays mapped until `self` is dropped, or released together with the
+        // other resources of its device. That is `dev`, and `self` is older than the call. It
+        // borrows nothing.
+        unsafe impl<const SIZE: usize> Mapping for $devres {
+            fn region(&self, dev: &Device<Bound>) -> Result<MmioRaw<Region>> {
+                region(self.access(dev)?)
+            }
+        }
+    };
+}
+
+#[cfg(CONFIG_HAS_IOMEM)]
+impl_mapping!(IoMem<'_, SIZE>, DevresIoMem<SIZE>);
+#[cfg(CONFIG_HAS_IOMEM)]
+impl_mapping!(ExclusiveIoMem<'_, SIZE>, DevresExclusiveIoMem<SIZE>);
+#[cfg(CONFIG_PCI)]
+impl_mapping!(pci::Bar<'_, SIZE>, pci::DevresBar<SIZE>);
+
+/// A message store which is a plain linear table in MMIO.
+///
+/// The C side does the accesses, so a driver only says where the registers are. The mapping belongs
+/// to the table, and is there as long as one of its vectors.
+///
+/// # Examples
+///
+/// See [`Table::mmio`]. With a BAR of a PCI device, which the driver uses as well:
+///
+/// ```
+/// # #![cfg(CONFIG_PCI)]
+/// use kernel::{
+///     device::Bound,
+///     msi::{
+///         Layout,
+///         Mmio,
+///         Table, //
+///     },
+///     pci,
+///     prelude::*,
+///     sync::Arc, //
+/// };
+///
+/// type Registers<'bound> = Arc<pci::Bar<'bound, 0x1000>>;
+///
+/// fn ims<'bound>(
+///     pdev: &'bound pci::Device<Bound>,
+/// ) -> Result<(Registers<'bound>, Table<'bound, Mmio<Registers<'bound>>>)> {
+///     let bar = Arc::new(pdev.iomap_region_sized(0, c"mmio")?, GFP_KERNEL)?;
+///     let layout = Layout {
+///         base: 0x800,
+///         ..Layout::MSIX
+///     };
+///     let table = Table::mmio(pdev.as_ref(), c"mmio", 16, Mmio::new(layout, bar.clone()))?;
+///
+///     Ok((bar, table))
+/// }
+/// ```
+pub struct Mmio<M, C = ()> {
+    layout: Layout,
+    mapping: M,
+    _cookie: PhantomData<C>,
+}
+
+impl<M: Mapping, C: ForeignOwnable + Send + Sync + 'static> Backing for Mmio<M, C> {
+    type Cookie = C;
+}
+
+impl<M> Mmio<M> {
+    /// A store of this layout in `mapping`.
+    ///
+    /// # Examples
+    ///
+    /// See [`Table::mmio`].
+    #[inline]
+    pub const fn new(layout: Layout, mapping: M) -> Self {
+        Self {
+            layout,
+            mapping,
+            _cookie: PhantomData,
+        }
+    }
+
+    /// Lets its vectors carry a `C` for the driver, see
+    /// [`Request::cookie`](super::Request::cookie).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #![cfg(any(not(CONFIG_INDIRECT_IOMEM), CONFIG_INDIRECT_IOMEM_FALLBACK))]
+    /// use kernel::msi::{
+    ///     fake::{
+    ///         FakeDevice,
+    ///         Registers, //
+    ///     },
+    ///     Layout,
+    ///     Mmio,
+    ///     Request,
+    ///     Table, //
+    /// };
+    ///
+    /// let dev = FakeDevice::new(c"msi_mmio_cookies", 8)?;
+    /// let store = Mmio::new(Layout::MSIX, Registers::new(64, 0)?).with_cookies::<KBox<u32>>();
+    /// let table = Table::mmio(dev.as_ref(), c"mmio", 4, store)?;
+    ///
+    /// let vector = table.alloc(Request::at(2).cookie(KBox::new(7, GFP_KERNEL)?))?;
+    /// assert_eq!(*vector.cookie(), 7);
+    /// # Ok::<(), Error>(())
+    /// ```
+    #[inline]
+    pub fn with_cookies<C>(self) -> Mmio<M, C> {
+        Mmio {
+            layout: self.layout,
+            mapping: self.mapping,
+            _cookie: PhantomData,
+        }
+    }
+}
+
+impl<M, C> Mmio<M, C> {
+    /// Returns the mapping.
+    ///
+    /// # Examples
+    ///
+    /// See [`Table::mmio`].
+    #[inline]
+    pub fn mapping(&self) -> &M {
+        &self.mapping
+    }
+}
+
+impl<M: Mapping, C> Mmio<M, C> {
+    /// Returns what to tell the C side about a store of `size` labels.
+    ///
+    /// This fails with `EINVAL` if it is not inside the mapping.
+    fn to_raw(&self, dev: &Device<Bound>, size: u32) -> Result<bindings::msi_mmio_layout> {
+        let region = self.mapping.region(dev)?;
+        let layout = &self.layout;
+
+        let end = (layout.stride as usize)
+            .checked_mul(size as usize)
+            .and_then(|bytes| bytes.checked_add(layout.base));
+        if end.is_none_or(|end| end > region.size()) || layout.base % size_of::<u32>() != 0 {
+            return Err(EINVAL);
+        }
+
+        Ok(bindings::msi_mmio_layout {
+            base: core::ptr::without_provenance_mut(region.addr() + layout.base),
+            stride: layout.stride,
+            address_lo: layout.address_lo,
+            address_hi: layout.address_hi,
+            data: layout.data,
+            control: layout.control,
+            mask: layout.mask,
+        })
+    }
+}
+
+impl<'a, M, C> Table<'a, Mmio<M, C>>
+where
+    M: Mapping,
+    C: ForeignOwnable + Send + Sync + 'static,
+{
+    /// Creates the table of a store which is a plain linear table in MMIO.
+    ///
+    /// Like [`Table::new`], without a [`Store`](super::Store) to implement.
+    ///
+    /// # Errors
+    ///
+    /// - `EINVAL` if the layout makes no sense, or is not inside the mapping, or if there is no
+    ///   size
+    /// - another error of [`Table::new`], or of [`Mapping::region`]
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #![cfg(any(not(CONFIG_INDIRECT_IOMEM), CONFIG_INDIRECT_IOMEM_FALLBACK))]
+    /// use kernel::msi::{
+    ///     fake::{
+    ///         FakeDevice,
+    ///         Registers, //
+    ///     },
+    ///     Layout,
+    ///     Mmio,
+    ///     Table, //
+    /// };
+    ///
+    /// let dev = FakeDevice::new(c"msi_mmio", 8)?;
+    /// let store = Mmio::new(Layout::MSIX, Registers::new(64, 0)?);
+    /// let table = Table::mmio(dev.as_ref(), c"mmio", 4, store)?;
+    ///
+    /// // The control register of a vector without a handler.
+    /// let vector = table.alloc(2)?;
+    /// assert_eq!(table.store().mapping().read(2 * 16 + 12), 1);
+    /// # drop(vector);
+    ///
+    /// let store = Mmio::new(Layout::MSIX, Registers::new(64, 0)?);
+    /// let res = Table::mmio(dev.as_ref(), c"more", 5, store);
+    /// assert_eq!(res.err(), Some(EINVAL));
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn mmio(
+        dev: &'a Device<Bound>,
+        name: &CStr,
+        options: impl Into<Options>,
+        store: Mmio<M, C>,
+    ) -> Result<Self> {
+        let options = options.into();
+
+        let create = |data: *mut Data<Mmio<M, C>>| {
+            let info = options.to_info(name)?;
+            // SAFETY: `data` is initialized, and only borrowed by this function.
+            let layout = unsafe { &(*data).store }.to_raw(dev, info.size)?;
+            let info = bindings::msi_table_info {
+                mmio: &layout,
+                ..info
+            };
+
+            // SAFETY:
+            // - `dev` is valid and bound.
+            // - `info`, its name and the layout are valid, and are not used after the call. Its
+            //   parent is, if there is one, by the safety requirements of `Options::parent`.
+            // - The registers are inside the region of the mapping. By the safety requirements of
+            //   `Mapping` they stay mapped until the mapping is dropped, which the handles own and
+            //   `Inner` drops after the table; or until older resources of `dev` are released,
+            //   which frees the table before. The handlers of a table which is leaked may use the
+            //   mapping all the same.
+            Ok(unsafe { bindings::msi_allocate_table(dev.as_raw(), &info) })
+        };
+
+        // SAFETY: This creates a table on `dev` which has no operations of ours.
+        unsafe { Self::create(dev, store, create) }
+    }
+}

@@ -1,0 +1,393 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Watching messages.
+
+use super::{
+    Backing,
+    Interrupt,
+    Message,
+    Vector, //
+};
+use crate::{
+    bindings,
+    container_of,
+    prelude::*,
+    sync::Arc,
+    types::Opaque, //
+};
+
+/// Somebody besides the device who uses a message, such as the peer of an NTB.
+///
+/// # Examples
+///
+/// See [`Watch`].
+pub trait Watcher: Sync {
+    /// Is told the new message whenever it changes, [`None`] when it becomes invalid.
+    ///
+    /// Called with the lock of the interrupt held and interrupts disabled, from any CPU. It must
+    /// not sleep and must not take a [`SpinLock`](crate::sync::SpinLock), which sleeps with
+    /// `CONFIG_PREEMPT_RT`; nor must it read or move the vector, for which the same lock is taken.
+    fn notify(&self, msg: Option<Message>);
+}
+
+mod private {
+    use super::bindings;
+
+    /// Seals [`Watchable`](super::Watchable).
+    pub trait HasVector {
+        /// Returns a vector: always the same one, which is not freed before `self` is dropped, nor
+        /// before the end of what `self` borrows, unless the device is unbound.
+        fn as_raw(&self) -> *mut bindings::msi_vector;
+    }
+}
+
+/// What can be watched: a [`Vector`], an [`Interrupt`], what a [`Watch`] watches already, and
+/// references to and smart pointers of them.
+///
+/// This trait can not be implemented directly.
+///
+/// # Examples
+///
+/// See [`Watch`] and [`Watch::new`].
+pub trait Watchable: private::HasVector {}
+
+impl<T: private::HasVector> Watchable for T {}
+
+impl<B: Backing> private::HasVector for Vector<'_, B> {
+    #[inline]
+    fn as_raw(&self) -> *mut bindings::msi_vector {
+        Vector::as_raw(self)
+    }
+}
+
+impl<T, B: Backing> private::HasVector for Interrupt<'_, T, B> {
+    #[inline]
+    fn as_raw(&self) -> *mut bindings::msi_vector {
+        self.vector().as_raw()
+    }
+}
+
+impl<W, V: Watchable> private::HasVector for Watch<W, V> {
+    #[inline]
+    fn as_raw(&self) -> *mut bindings::msi_vector {
+        self.target.as_raw()
+    }
+}
+
+impl<V: Watchable> private::HasVector for &V {
+    #[inline]
+    fn as_raw(&self) -> *mut bindings::msi_vector {
+        V::as_raw(self)
+    }
+}
+
+impl<V: Watchable> private::HasVector for Arc<V> {
+    #[inline]
+    fn as_raw(&self) -> *mut bindings::msi_vector {
+        V::as_raw(self)
+    }
+}
+
+impl<V: Watchable> private::HasVector for Pin<KBox<V>> {
+    #[inline]
+    fn as_raw(&self) -> *mut bindings::msi_vector {
+        V::as_raw(self)
+    }
+}
+
+/// A watched vector.
+///
+/// It owns what it watches, an [`Interrupt`] for example, or borrows it, or shares it by an
+/// [`Arc`]. A vector may be watched by several. Dropping it ends the watch, then drops the watcher,
+/// which is not called any more, and what it watched after that: if this is the vector the watcher
+/// can take back the message in its own [`Drop`], before it becomes invalid.
+///
+/// When it is leaked the watcher is told until the vector is freed. The C side warns about that.
+///
+/// # Invariants
+///
+/// `raw` watches the vector of `target`, unless that has been freed.
+///
+/// # Examples
+///
+/// A peer, which sends the message instead of the device.
+///
+/// ```
+/// use kernel::{
+///     irq::{
+///         Flags,
+///         Handler,
+///         IrqReturn, //
+///     },
+///     msi::{
+///         fake::{
+///             FakeDevice,
+///             Recorder, //
+///         },
+///         Message,
+///         Table,
+///         Watch,
+///         Watcher, //
+///     },
+///     prelude::*,
+///     sync::atomic::{
+///         Atomic,
+///         Relaxed, //
+///     },
+/// };
+///
+/// struct Counter(Atomic<u32>);
+///
+/// impl Handler for Counter {
+///     fn handle(&self) -> IrqReturn {
+///         self.0.add(1, Relaxed);
+///         IrqReturn::Handled
+///     }
+/// }
+///
+/// struct Peer {
+///     address: Atomic<u64>,
+///     data: Atomic<u32>,
+/// }
+///
+/// impl Watcher for Peer {
+///     fn notify(&self, msg: Option<Message>) {
+///         let msg = msg.unwrap_or_default();
+///
+///         self.address.store(msg.address, Relaxed);
+///         self.data.store(msg.data, Relaxed);
+///     }
+/// }
+///
+/// let dev = FakeDevice::new(c"msi_watch", 8)?;
+/// let table = Table::new(dev.as_ref(), c"ims", 16, Recorder::default())?;
+///
+/// let doorbell = table
+///     .alloc(5)?
+///     .request_irq(Flags::TRIGGER_NONE, c"doorbell", Counter(Atomic::new(0)));
+/// let peer = Peer {
+///     address: Atomic::new(0),
+///     data: Atomic::new(0),
+/// };
+/// let watch = KBox::pin_init(Watch::new(doorbell, peer), GFP_KERNEL)?;
+///
+/// let peer = watch.watcher();
+/// dev.parent().inject(Message {
+///     address: peer.address.load(Relaxed),
+///     data: peer.data.load(Relaxed),
+/// })?;
+///
+/// let doorbell = watch.target();
+/// doorbell.synchronize();
+/// assert_eq!(doorbell.handler().0.load(Relaxed), 1);
+/// # Ok::<(), Error>(())
+/// ```
+#[pin_data(PinnedDrop)]
+pub struct Watch<W, V: Watchable> {
+    #[pin]
+    raw: Opaque<bindings::msi_watcher>,
+
+    #[pin]
+    watcher: W,
+
+    #[pin]
+    target: V,
+}
+
+// SAFETY: A watch may be ended by any thread. The rest is that of its fields.
+unsafe impl<W: Send, V: Watchable + Send> Send for Watch<W, V> {}
+
+// SAFETY: A shared watch gives access to its fields only.
+unsafe impl<W: Sync, V: Watchable + Sync> Sync for Watch<W, V> {}
+
+impl<W: Watcher, V: Watchable> Watch<W, V> {
+    /// Watches the message of a vector.
+    ///
+    /// The current message is told at once. `target` and `watcher` are initializers, or just
+    /// values.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use kernel::{
+    ///     msi::{
+    ///         fake::{
+    ///             FakeDevice,
+    ///             Recorder, //
+    ///         },
+    ///         Message,
+    ///         Table,
+    ///         Watch,
+    ///         Watcher, //
+    ///     },
+    ///     sync::atomic::{
+    ///         Atomic,
+    ///         Relaxed, //
+    ///     },
+    /// };
+    ///
+    /// struct Invalid(Atomic<u32>);
+    ///
+    /// impl Watcher for Invalid {
+    ///     fn notify(&self, msg: Option<Message>) {
+    ///         self.0.add(msg.is_none().into(), Relaxed);
+    ///     }
+    /// }
+    ///
+    /// let dev = FakeDevice::new(c"msi_watch_new", 8)?;
+    /// let table = Table::new(dev.as_ref(), c"ims", 16, Recorder::default())?;
+    /// let vector = table.alloc(5)?;
+    ///
+    /// // Two at a time. There is no message yet.
+    /// let one = KBox::pin_init(Watch::new(&vector, Invalid(Atomic::new(0))), GFP_KERNEL)?;
+    /// let two = KBox::pin_init(Watch::new(&vector, Invalid(Atomic::new(0))), GFP_KERNEL)?;
+    /// assert_eq!(one.watcher().0.load(Relaxed), 1);
+    /// assert_eq!(two.watcher().0.load(Relaxed), 1);
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn new<E, F>(
+        target: impl PinInit<V, E>,
+        watcher: impl PinInit<W, F>,
+    ) -> impl PinInit<Self, Error>
+    where
+        W: 'static,
+        Error: From<E> + From<F>,
+    {
+        // SAFETY: `W` is `'static`.
+        unsafe { Self::new_with_lt(target, watcher) }
+    }
+
+    /// Watches the message of a vector, with a watcher which borrows from the driver.
+    ///
+    /// Like [`Watch::new`], for a watcher that is not `'static`.
+    ///
+    /// # Safety
+    ///
+    /// The caller must not `mem::forget()` the watch, nor prevent its [`Drop`] implementation from
+    /// running in any other way before what `W` borrows ends: the watcher may be called until it is
+    /// dropped, or the vector freed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use kernel::{
+    ///     msi::{
+    ///         fake::{
+    ///             FakeDevice,
+    ///             Recorder, //
+    ///         },
+    ///         Message,
+    ///         Table,
+    ///         Watch,
+    ///         Watcher, //
+    ///     },
+    ///     sync::atomic::{
+    ///         Atomic,
+    ///         Relaxed, //
+    ///     },
+    /// };
+    ///
+    /// struct Invalid<'a>(&'a Atomic<u32>);
+    ///
+    /// impl Watcher for Invalid<'_> {
+    ///     fn notify(&self, msg: Option<Message>) {
+    ///         self.0.add(msg.is_none().into(), Relaxed);
+    ///     }
+    /// }
+    ///
+    /// let count = Atomic::new(0u32);
+    /// let dev = FakeDevice::new(c"msi_watch_lt", 8)?;
+    /// let vector = Table::new(dev.as_ref(), c"ims", 16, Recorder::default())?.alloc(5)?;
+    ///
+    /// // SAFETY: The watch is not leaked.
+    /// let watch = unsafe { Watch::new_with_lt(vector, Invalid(&count)) };
+    /// drop(KBox::pin_init(watch, GFP_KERNEL)?);
+    /// assert_eq!(count.load(Relaxed), 1);
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub unsafe fn new_with_lt<E, F>(
+        target: impl PinInit<V, E>,
+        watcher: impl PinInit<W, F>,
+    ) -> impl PinInit<Self, Error>
+    where
+        Error: From<E> + From<F>,
+    {
+        // INVARIANT: If the initialization succeeds then `raw` watches the vector of `target`.
+        try_pin_init!(&this in Self {
+            watcher <- watcher,
+            target <- target,
+            raw <- Opaque::ffi_init(|raw: *mut bindings::msi_watcher| {
+                let watcher = bindings::msi_watcher {
+                    notify: Some(Self::notify),
+                    ..pin_init::zeroed()
+                };
+
+                // SAFETY: `raw` is valid for writes.
+                unsafe { raw.write(watcher) };
+            }),
+            _: {
+                // SAFETY: `this` is valid, so the field is in bounds.
+                let raw = unsafe { &raw mut (*this.as_ptr()).raw };
+
+                // SAFETY:
+                // - The vector is valid since `target` is.
+                // - All fields are initialized, so the callback may be called at once.
+                // - `this` is pinned: it is valid until it is dropped, which ends the watch before,
+                //   and forever if it is leaked. By the safety requirements of this function the
+                //   same holds for what the watcher refers to. If the vector is freed meanwhile the
+                //   C side drops the watcher.
+                unsafe { bindings::msi_vector_watch(target.as_raw(), Opaque::cast_into(raw)) };
+            },
+        }? Error)
+    }
+
+    /// # Safety
+    ///
+    /// Must only be called by the C side, for the `raw` of a watch.
+    unsafe extern "C" fn notify(
+        watcher: *mut bindings::msi_watcher,
+        msg: *const bindings::msi_message,
+    ) {
+        let raw = Opaque::cast_from(watcher);
+        // SAFETY: By the safety requirements of this function.
+        let this = unsafe { container_of!(raw, Self, raw) };
+        // SAFETY: The watch is not dropped before `msi_vector_unwatch` has returned, which waits
+        // for this call. Only the watcher is borrowed, which is initialized.
+        let watcher = unsafe { &(*this).watcher };
+        // SAFETY: The C side passes a valid message.
+        let msg = Message::from(unsafe { *msg });
+
+        watcher.notify(Some(msg).filter(Message::is_valid));
+    }
+}
+
+impl<W, V: Watchable> Watch<W, V> {
+    /// Returns the watcher.
+    ///
+    /// # Examples
+    ///
+    /// See [`Watch`].
+    #[inline]
+    pub fn watcher(&self) -> &W {
+        &self.watcher
+    }
+
+    /// Returns what is watched.
+    ///
+    /// # Examples
+    ///
+    /// See [`Watch`].
+    #[inline]
+    pub fn target(&self) -> &V {
+        &self.target
+    }
+}
+
+#[pinned_drop]
+impl<W, V: Watchable> PinnedDrop for Watch<W, V> {
+    fn drop(self: Pin<&mut Self>) {
+        // SAFETY: By the type invariants this watches the vector of `target`, which is valid since
+        // `target` is and the device is still bound.
+        unsafe { bindings::msi_vector_unwatch(self.target.as_raw(), self.raw.get()) };
+    }
+}
