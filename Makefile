@@ -3,13 +3,16 @@
 #: make run      build all, boot QEMU, run both timer drivers, show what they did
 #: make test     all test suites; SUITE=name for one of them
 #: make check    checkpatch, W=1, sparse, clippy, kernel-doc, rustfmt, rustdoc
+#: make docs     the guides as HTML; a warning is a failure
 #: make build    the kernel, its modules and the initramfs
 #: make shell    a prompt in the guest; leaving it powers off
 #: make apply    lay overlay and patches over the Linux 7.3 tree KDIR=
 #: make clean    remove what was built, keep build root and kernel source
 #: make distclean  remove the whole cache
 #:
-#: Suites: tools config kunit timer-intel timer-intel-cm timer-amd timer-plain
+#: Suites: tools config rust-errors kunit kunit-plain suspend-intel
+#:   suspend-plain fail look-intel look-plain pool timer-intel timer-intel-cm
+#:   timer-amd timer-plain, and by name only: many (65536 vectors and more)
 #:
 #: Variables:
 #:   KDIR=             a Linux 7.3 tree of yours, used with your own toolchain
@@ -33,7 +36,7 @@ export MSI_TABLE_CACHE KDIR LINUX_SOURCE MIRROR SECURITY_MIRROR SUITE KVM V
 help:
 	@sed -n 's/^#: \{0,1\}//p' Makefile
 
-run build test check shell apply clean distclean:
+run build test check docs shell apply clean distclean:
 	@sh $(T)/harness.sh $@
 
-.PHONY: help run build test check shell apply clean distclean
+.PHONY: help run build test check docs shell apply clean distclean

@@ -7,6 +7,22 @@ here=$(dirname "$0")
 . "$here/steps.sh"
 build=$BUILDS/build-debug
 
+# PROGRAM, for the /bin of the guest, and the libraries it needs where it looks
+# for them
+program() {
+	echo "file /bin/${1##*/} $1 0755 0 0"
+	ldd "$1" | grep -o '/[^ ]*' | awk '{
+		n = split($0, parts, "/")
+		dir = ""
+		for (i = 2; i < n; i++) {
+			dir = dir "/" parts[i]
+			if (!seen[dir]++)
+				print "dir " dir " 0755 0 0"
+		}
+		print "file " $0 " " $0 " 0755 0 0"
+	}'
+}
+
 initramfs() {
 	busybox=$(command -v busybox) || {
 		echo "no busybox; install a static one (busybox-static)"
@@ -23,8 +39,14 @@ initramfs() {
 		for file in "$here"/guest/*; do
 			echo "file /guest/${file##*/} $file 0755 0 0"
 		done
+		# The build root has it. With KDIR= the machine may not, and
+		# the tests which need it are skipped.
+		if irqbalance=$(command -v irqbalance); then
+			program "$irqbalance"
+		fi
 		for file in samples/msi_table/ims_timer.ko \
-			    samples/rust/rust_ims_timer.ko; do
+			    samples/rust/rust_ims_timer.ko \
+			    samples/rust/rust_msix_pool.ko; do
 			echo "file /modules/${file##*/} $build/$file 0644 0 0"
 		done
 	} >"$build/initramfs.list" &&

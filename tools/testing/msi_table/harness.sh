@@ -102,6 +102,10 @@ check)
 	build
 	script check.sh
 	;;
+docs)
+	build
+	script docs.sh
+	;;
 shell)
 	build
 	script build.sh

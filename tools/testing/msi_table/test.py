@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """test.py test [SUITE] | run | shell - boot the kernel built, look at results."""
 import contextlib
-import fnmatch
 import os
 import pathlib
 import re
@@ -13,6 +12,7 @@ import tempfile
 import time
 
 import configure
+import rust_errors
 
 HERE = pathlib.Path(__file__).resolve().parent
 TREE = pathlib.Path(os.environ['TREE'])
@@ -24,9 +24,28 @@ sys.path.insert(0, str(TREE / 'tools/testing/kunit'))
 from kunit_parser import TestStatus, parse_run_tests  # noqa: E402
 from kunit_printer import null_printer  # noqa: E402
 
-# KUnit suites that have to be there: a suite nobody built passes for silence.
-KUNIT_SUITES = ['irq_test_cases', 'rust_doctests_kernel', 'msi_table_irq',
-                'msi_table_pci', 'rust_kernel_msi']
+# KUnit suites, and single tests, which have to run: one that nobody built, or
+# which finds no device, passes for silence.
+KUNIT_SUITES = [
+    'irq_test_cases', 'rust_doctests_kernel', 'rust_kernel_msi',
+    'msi_table_create', 'msi_table_alloc', 'msi_table_irq', 'msi_table_free',
+    'msi_table_threads', 'msi_table_batch', 'msi_table_slow', 'msi_table_mmio',
+    'msi_table_watch', 'msi_table_power', 'msi_table_aux', 'msi_table_look',
+    'msi_table_look', 'msi_table_fail', 'msi_table_pci',
+    'msi_table_pci_vectors', 'msi_table_pci_affinity', 'msi_table_pci_store',
+    'msi_table_pci_fake', 'msi_table_multi', 'msi_table_doorbell',
+    'msi_table_pm',
+]
+PLAIN_SUITES = [
+    'msi_table_pci', 'msi_table_pci_vectors', 'msi_table_pci_affinity',
+    'msi_table_pci_store', 'msi_table_doorbell', 'msi_table_pm',
+    'msi_table_doorbell.msi_table_doorbell_peer',
+]
+# The one test that suspends the machine, when it is told to
+SUSPEND_TEST = 'msi_table_pm.msi_table_pm_suspend'
+# The one test that takes more than 65536 vectors, for many minutes
+MANY_TEST = 'msi_table_look.look_at_many'
+FAIL_SUITES = ['msi_table_fail', 'msi_table_pci_fail']
 
 SPLAT = re.compile(
     r'WARNING:|BUG:|KASAN:|UBSAN:|ODEBUG:|Oops|Call Trace:|kernel BUG at|'
@@ -40,6 +59,9 @@ SPLAT = re.compile(
 LEAK = re.compile(r'^unreferenced object.*\n(?: .*\n)*', re.MULTILINE)
 LEAKS_BY_DESIGN = 'kernel3msi5tests5suite40kunit_rust_wrapper_whatever_is_forgotten'
 END = re.compile(r'msi_table: end of the run, status 0$', re.MULTILINE)
+KTAP_START = re.compile(r'^(?=KTAP version 1$)', re.MULTILINE)
+FAILURE_POINTS = re.compile(r'# (msi_table\w*): (\d+) failure points$',
+                            re.MULTILINE)
 DELIVERED = re.compile(r'\b(\w+): (\d+) of (\d+) expirations delivered')
 
 EDU = 'edu,dma_mask=0xffffffff'
@@ -53,6 +75,39 @@ INTEL_CM = ['-device', 'intel-iommu,intremap=on,caching-mode=on', *PLAIN]
 # boot-time timer check among them.
 AMD = ['-device', 'amd-iommu,intremap=on', '-device', f'{EDU},addr=14.0']
 AMD_APPEND = 'ivrs_ioapic=0@0000:00:1f.0 no_timer_check'
+
+# For the KUnit suites: MSI-X and virtual functions, twice, and multiple MSI. On
+# one bus the virtual functions of the two would overlap.
+CARDS = ['-device', 'pcie-root-port,id=port1,chassis=1',
+         '-device', 'pcie-root-port,id=port2,chassis=2',
+         '-device', 'igb,bus=port1', '-device', 'igb,bus=port2',
+         '-device', 'nec-usb-xhci,msi=on,msix=off']
+
+# The devices, what to tell the kernel, what has to run, and whether a test may
+# be skipped. Suites on a fake parent need not run a second time.
+SUSPEND = f'kunit.filter_glob={SUSPEND_TEST} msi_table_pci_kunit.suspend=1'
+KUNIT_BOOTS = {
+    'kunit': (INTEL, 'RUN=kunit', KUNIT_SUITES, True),
+    'kunit-plain': (PLAIN, 'RUN=kunit kunit.filter_glob=msi_table_[dmp]*',
+                    PLAIN_SUITES, True),
+    'suspend-intel': (INTEL, f'RUN=kunit {SUSPEND}', [SUSPEND_TEST], False),
+    'suspend-plain': (PLAIN, f'RUN=kunit {SUSPEND}', [SUSPEND_TEST], False),
+    'fail': (INTEL, 'RUN=fail kunit.autorun=0', FAIL_SUITES, False),
+    'many': ([*PLAIN, '-m', '3G'],
+             f'RUN=kunit kunit.filter_glob={MANY_TEST} msi_table_kunit.many=1 '
+             'sysctl.kernel.hung_task_timeout_secs=0 kunit.timeout=3600',
+             [MANY_TEST], False),
+}
+# Suites which take long, in seconds, and those which are not for every day
+TIMEOUTS = {'fail': 1200, 'many': 3600}
+BY_NAME = ['many']
+
+# The devices, and which script of guest/ to run
+GUEST_SUITES = {
+    'look-intel': (INTEL, 'RUN=look REMAP=yes'),
+    'look-plain': (PLAIN, 'RUN=look REMAP=no'),
+    'pool': ([*INTEL, '-device', 'igb'], 'RUN=pool'),
+}
 
 # The devices, REMAP= for guest/timer.sh, and what the kernel log has to say.
 # Caching mode (AMD: NpCache, always set by QEMU) is what a hypervisor shows its
@@ -117,7 +172,10 @@ class Boot:
 
 
 def ktap(text):
-    """Results of the leaves of KTAP output, by the kernel's own parser."""
+    """Results of the leaves of KTAP output, by the kernel's own parser.
+
+    It knows one document in a text, and here may be several.
+    """
     def leaves(test, path):
         path = [*path, test.name] if test.name != 'main' else path
         name = '.'.join(path)
@@ -132,7 +190,23 @@ def ktap(text):
         elif test.counts.errors:
             yield (name, False, 'malformed KTAP, or a test that crashed')
 
-    yield from leaves(parse_run_tests(text.splitlines(), null_printer), [])
+    for document in KTAP_START.split(text)[1:] or [text]:
+        yield from leaves(parse_run_tests(document.splitlines(), null_printer),
+                          [])
+
+
+def ran(wanted, results):
+    """Of each suite or test wanted: is one result of it not a skip?"""
+    for name in wanted:
+        found = [good for test, good, _ in results
+                 if test == name or test.startswith(f'{name}.')]
+        yield (f'{name} runs', any(good is not None for good in found),
+               'all of it was skipped' if found else 'it is not there')
+
+
+def none_skipped(results):
+    skipped = [test for test, good, _ in results if good is None]
+    return ('nothing skipped', not skipped, '\n'.join(skipped))
 
 
 def suite_config():
@@ -141,14 +215,30 @@ def suite_config():
         yield (option, configure.landed(option, line, have), f'wanted: {line}')
 
 
-def suite_kunit():
-    # The igb is for the suite of MSI-X tables.
-    boot = Boot('kunit', [*INTEL, '-device', 'igb'], 'RUN=kunit')
-    suites = re.findall(r'^    # Subtest: (\S+)', boot.console, re.MULTILINE)
-    for pattern in KUNIT_SUITES:
-        yield (f'there is a suite {pattern}',
-               bool(fnmatch.filter(suites, pattern)), f'in {boot.log}')
-    yield from boot.results()
+def suite_kunit(name):
+    devices, append, wanted, may_skip = KUNIT_BOOTS[name]
+    boot = Boot(name, [*devices, *CARDS], append, TIMEOUTS.get(name, 600))
+    results = boot.results()
+    yield from ran(wanted, results)
+    yield from results
+    if not may_skip:
+        yield none_skipped(results)
+    if wanted == FAIL_SUITES:
+        points = dict(FAILURE_POINTS.findall(boot.console))
+        for suite in FAIL_SUITES:
+            yield (f'{suite} has failure points', int(points.get(suite, 0)) > 0,
+                   f'in {boot.log}')
+            yield f'{suite}: {points.get(suite, 0)} failure points'
+
+
+def suite_guest(name):
+    devices, append = GUEST_SUITES[name]
+    boot = Boot(name, devices, f'kunit.enable=0 {append}')
+    results = boot.results()
+    yield from results
+    # With KDIR= the machine may have no irqbalance.
+    if os.environ['BUILDS'] == os.environ['MSI_TABLE_CACHE']:
+        yield none_skipped(results)
 
 
 def suite_timer(name):
@@ -210,7 +300,9 @@ def interrupt_qemu():
 SUITES = {
     'tools': suite_tools,
     'config': suite_config,
-    'kunit': suite_kunit,
+    'rust-errors': rust_errors.results,
+    **{name: lambda name=name: suite_kunit(name) for name in KUNIT_BOOTS},
+    **{name: lambda name=name: suite_guest(name) for name in GUEST_SUITES},
     **{name: lambda name=name: suite_timer(name) for name in TIMER_SUITES},
 }
 
@@ -220,7 +312,8 @@ def test(names):
     for suite in names:
         begin = time.monotonic()
         print(f'{suite} ... ', end='', flush=True)
-        results = list(SUITES[suite]())
+        said = list(SUITES[suite]())
+        results = [result for result in said if not isinstance(result, str)]
         bad = [(name, detail) for name, good, detail in results
                if good is not None and not good]
         skips = sum(good is None for _, good, _ in results)
@@ -229,6 +322,9 @@ def test(names):
         skipped += skips
         print(f'{len(results) - len(bad) - skips} passed, {len(bad)} failed'
               f' [{time.monotonic() - begin:.1f}s]')
+        for note in said:
+            if isinstance(note, str):
+                print(f'    {note}')
         for name, detail in bad:
             print(f'    FAILED {name}')
             for line in (detail or '').splitlines():
@@ -280,7 +376,8 @@ def main(command, suite=None):
         return run()
     if suite and suite not in SUITES:
         return f'no suite {suite}; there are: {" ".join(SUITES)}'
-    return test([suite] if suite else SUITES)
+    return test([suite] if suite else
+                [name for name in SUITES if name not in BY_NAME])
 
 
 if __name__ == '__main__':

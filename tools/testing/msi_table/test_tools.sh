@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# Tests of the harness itself, in KTAP: apply.sh on a tree of three files, and
-# mkroot.sh when it fails.
+# Tests of the harness itself, in KTAP: apply.sh on a tree of three files,
+# mkroot.sh when it fails, docs.sh with a make of its own, the libraries that
+# build.sh finds, and how test.py reads results.
 here=$(cd "$(dirname "$0")" && pwd)
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
@@ -112,3 +113,81 @@ mkroot_fails() {
 check "mkroot: fails" mkroot_fails
 check "mkroot: says what to set" grep -q "KDIR=" output
 check "mkroot: leaves nothing" test ! -e root -a ! -e root.partial
+
+# A make which says what is in warnings
+cat >bin/make <<'END'
+#!/bin/sh
+for arg; do
+	case $arg in O=*) out=${arg#O=} ;; esac
+done
+mkdir -p "$out/Documentation/output/core-api/irq"
+touch "$out/Documentation/output/core-api/irq/msi-table.html"
+cat warnings
+END
+printf '#!/bin/sh\n' >bin/sphinx-build
+chmod +x bin/make bin/sphinx-build
+docs() {
+	PATH=$scratch/bin:$PATH TREE=$scratch/tree BUILDS=$scratch V='' \
+		MSI_TABLE_CACHE=$scratch HOST_CACHE=/host \
+		sh "$here/docs.sh" >output 2>&1
+}
+docs_fails() { ! docs && grep -q "$1" output; }
+echo "WARNING: dot(1) not found" >warnings
+check "docs: works" docs
+check "docs: says where the page is" \
+	grep -qx "/host/build-docs/.*/core-api/irq/msi-table.html" output
+echo "msi-table.rst:3: WARNING: odd [docutils]" >>warnings
+check "docs: a warning is a failure" docs_fails "odd"
+
+eval "$(sed -n '/^program() {/,/^}/p' "$here/build.sh")"
+libraries() { # Each file comes after its folder, and the loader is one.
+	program "$(command -v sh)" >output && grep -q '^file .*/ld-' output &&
+		awk '$1 == "dir" { dirs[$2] = 1 }
+		     $1 == "file" { dir = $2; sub("/[^/]*$", "", dir)
+				    if (dir != "/bin" && !dirs[dir]) exit 1 }' output
+}
+check "initramfs: a program and its libraries" libraries
+
+# Of the first document all is good, the second has a failure and a skip, and
+# the third ends early.
+cat >ktap <<'END'
+KTAP version 1
+1..1
+    KTAP version 1
+    # Subtest: one
+    1..1
+    ok 1 a
+ok 1 one
+KTAP version 1
+1..1
+    KTAP version 1
+    # Subtest: two
+    1..2
+    not ok 1 a
+    ok 2 b # SKIP no device
+not ok 1 two
+KTAP version 1
+1..1
+    KTAP version 1
+    # Subtest: three
+    1..2
+    ok 1 a
+END
+results() { # EXPRESSION of results and ran()
+	PYTHONPATH=$here python3 -B -c "
+import test
+results = list(test.ktap(open('ktap').read()))
+good = {name: good for name, good, _ in results}
+def ran(name):
+    return next(test.ran([name], results))[1]
+assert $1, results"
+}
+check "results: a document" results "good['one.a'] is True"
+check "results: the next one" \
+	results "good['two.a'] is False and good['two.b'] is None"
+check "results: one which ends early" \
+	results "any(n.startswith('three') and g is False for n, g in good.items())"
+check "results: a suite ran" results "ran('one') and ran('two')"
+check "results: a skipped test did not" results "not ran('two.b')"
+check "results: nor one which is not there" \
+	results "not ran('four') and not ran('o')"
