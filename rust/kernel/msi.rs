@@ -309,7 +309,8 @@ impl Options {
     ///
     /// # Safety
     ///
-    /// `parent` must be valid until the device which the table is created on is unbound.
+    /// `parent` must be valid until every device which a table is created on with these options is
+    /// unbound.
     ///
     /// # Examples
     ///

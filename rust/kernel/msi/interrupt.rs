@@ -424,8 +424,8 @@ impl<'a, B: Backing> Vector<'a, B> {
                 // - All fields are initialized, so the callbacks may be called at once.
                 // - `this` is pinned: it is valid until it is dropped, which frees the handler
                 //   before, and forever if it is leaked. By the safety requirements of this
-                //   function and of `Table::new_with_lt` the same holds for what its handler and
-                //   the store of its table refer to.
+                //   function, of `Table::new_with_lt` and of `Mapping` the same holds for what its
+                //   handler and the store of its table refer to.
                 unsafe { callbacks.request(vector.as_raw(), flags, name, this.as_ptr()) }?;
             },
         }? Error)
