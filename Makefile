@@ -11,8 +11,9 @@
 #: make distclean  remove the whole cache
 #:
 #: Suites: tools config rust-errors kunit kunit-plain suspend-intel
-#:   suspend-plain fail look-intel look-plain pool timer-intel timer-intel-cm
-#:   timer-amd timer-plain, and by name only: many (65536 vectors and more)
+#:   suspend-plain hotplug-intel hotplug-plain fail look-intel look-plain pool
+#:   timer-intel timer-intel-cm timer-amd timer-plain, and by name only: many
+#:   (65536 vectors and more)
 #:
 #: Variables:
 #:   KDIR=             a Linux 7.3 tree of yours, used with your own toolchain

@@ -45,6 +45,10 @@ PLAIN_SUITES = [
 SUSPEND_TEST = 'msi_table_pm.msi_table_pm_suspend'
 # The one test that takes more than 65536 vectors, for many minutes
 MANY_TEST = 'msi_table_look.look_at_many'
+# Those that take a CPU away. After that QEMU's is not always as it was before,
+# so they have a boot of their own, as suspend has.
+HOTPLUG_TESTS = ['msi_table_pci_affinity.pci_affinity_cpu_off',
+                 'msi_table_pci_affinity.pci_affinity_cpu_off_firing']
 FAIL_SUITES = ['msi_table_fail', 'msi_table_pci_fail']
 
 SPLAT = re.compile(
@@ -86,16 +90,22 @@ CARDS = ['-device', 'pcie-root-port,id=port1,chassis=1',
 # The devices, what to tell the kernel, what has to run, and whether a test may
 # be skipped. Suites on a fake parent need not run a second time.
 SUSPEND = f'kunit.filter_glob={SUSPEND_TEST} msi_table_pci_kunit.suspend=1'
+HOTPLUG = ('kunit.filter_glob=msi_table_pci_affinity '
+           'msi_table_pci_kunit.hotplug=1')
+# Whoever waits for a test does so uninterruptibly.
+PATIENT = 'sysctl.kernel.hung_task_timeout_secs=0'
 KUNIT_BOOTS = {
     'kunit': (INTEL, 'RUN=kunit', KUNIT_SUITES, True),
     'kunit-plain': (PLAIN, 'RUN=kunit kunit.filter_glob=msi_table_[dmp]*',
                     PLAIN_SUITES, True),
     'suspend-intel': (INTEL, f'RUN=kunit {SUSPEND}', [SUSPEND_TEST], False),
     'suspend-plain': (PLAIN, f'RUN=kunit {SUSPEND}', [SUSPEND_TEST], False),
-    'fail': (INTEL, 'RUN=fail kunit.autorun=0', FAIL_SUITES, False),
+    'hotplug-intel': (INTEL, f'RUN=kunit {HOTPLUG}', HOTPLUG_TESTS, False),
+    'hotplug-plain': (PLAIN, f'RUN=kunit {HOTPLUG}', HOTPLUG_TESTS, False),
+    'fail': (INTEL, f'RUN=fail kunit.autorun=0 {PATIENT}', FAIL_SUITES, False),
     'many': ([*PLAIN, '-m', '3G'],
              f'RUN=kunit kunit.filter_glob={MANY_TEST} msi_table_kunit.many=1 '
-             'sysctl.kernel.hung_task_timeout_secs=0 kunit.timeout=3600',
+             f'{PATIENT} kunit.timeout=3600',
              [MANY_TEST], False),
 }
 # Suites which take long, in seconds, and those which are not for every day

@@ -259,8 +259,25 @@ static void pci_fail_memory(struct kunit *test)
 					       -ENOSPC);
 }
 
+static void pci_fail_disable(void *pdev)
+{
+	pci_disable_device(pdev);
+	pci_dev_put(pdev);
+}
+
+/*
+ * The device stays enabled: on the way to its INTx the interpreter of ACPI does
+ * not survive a lack of memory.
+ */
 static int pci_fail_init(struct kunit *test)
 {
+	struct pci_dev *pdev = pci_get_device(PCI_VENDOR_ID_INTEL, 0x10c9, NULL);
+
+	if (!pdev)
+		kunit_skip(test, "no Intel 82576");
+	KUNIT_ASSERT_EQ(test, pci_enable_device(pdev), 0);
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, pci_fail_disable, pdev));
+
 	pci_fail_table = NULL;
 	pci_fail_n = 0;
 	return igb_test_init(test);

@@ -10,6 +10,7 @@
 #include <linux/cpumask.h>
 #include <linux/delay.h>
 #include <linux/irq.h>
+#include <linux/moduleparam.h>
 #include <linux/msi_table.h>
 #include <linux/pci.h>
 
@@ -471,6 +472,10 @@ static bool igb_is_shut_down(struct msi_vector *vector)
 	return irqd_is_managed_and_shutdown(irq_get_irq_data(msi_vector_irq(vector)));
 }
 
+static bool hotplug;
+module_param(hotplug, bool, 0444);
+MODULE_PARM_DESC(hotplug, "Take a CPU offline and online again (default off)");
+
 /*
  * A CPU goes offline and comes back: its managed interrupt is off meanwhile, an
  * ordinary one moves.
@@ -489,6 +494,8 @@ static void pci_affinity_cpu_off(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, masks);
 	if (!igb_two_cpus(cpus))
 		kunit_skip(test, "one CPU only");
+	if (!hotplug)
+		kunit_skip(test, "the parameter hotplug is not set");
 	if (!cpu_is_hotpluggable(cpus[1]))
 		kunit_skip(test, "CPU %d can not go offline", cpus[1]);
 
@@ -538,6 +545,8 @@ static void pci_affinity_cpu_off_firing(struct kunit *test)
 
 	if (!igb_two_cpus(cpus))
 		kunit_skip(test, "one CPU only");
+	if (!hotplug)
+		kunit_skip(test, "the parameter hotplug is not set");
 	if (!cpu_is_hotpluggable(cpus[1]))
 		kunit_skip(test, "CPU %d can not go offline", cpus[1]);
 
