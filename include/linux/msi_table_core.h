@@ -8,12 +8,12 @@
  */
 
 #include <linux/list.h>
+#include <linux/msi.h>
 #include <linux/msi_table.h>
 #include <linux/rcupdate.h>
 #include <linux/xarray.h>
 
 struct dentry;
-struct msi_desc;
 
 /**
  * struct msi_vector - One allocated message of a table
@@ -110,6 +110,20 @@ int msi_table_register(struct msi_table *table);
 void msi_table_unregister(struct msi_table *table);
 void msi_vector_changed(struct msi_vector *vector, const struct msi_message *msg);
 void msi_table_cut_off(unsigned int irq);
+
+/* What drivers and watchers see of the irq core's message */
+static inline struct msi_message msi_message_from_msg(const struct msi_msg *msg)
+{
+	return (struct msi_message) {
+		.address	= (u64)msg->address_hi << 32 | msg->address_lo,
+		.data		= msg->data,
+	};
+}
+
+static inline bool msi_message_valid(const struct msi_message *msg)
+{
+	return msg->address || msg->data;
+}
 
 /* How many of the vectors, from the first one on, have consecutive labels */
 static inline unsigned int msi_vectors_run(struct msi_vector **vectors, unsigned int n)

@@ -640,9 +640,9 @@ bool msi_vector_read_msg(const struct msi_vector *vector, struct msi_message *ms
 	if (!irqd_is_activated(irq_get_irq_data(vector->irq)))
 		return false;
 
-	msg->address = (u64)desc->msg.address_hi << 32 | desc->msg.address_lo;
+	*msg = msi_message_from_msg(&desc->msg);
 	/* The device adds the message number to the data of multiple MSI. */
-	msg->data = desc->msg.data + (vector->irq - desc->irq);
+	msg->data += vector->irq - desc->irq;
 	return true;
 }
 

@@ -176,7 +176,7 @@ static void msi_store_do_write_msg(struct msi_vector *vector, const struct msi_m
 	const struct msi_table_ops *ops = to_msi_store(vector->table)->ops;
 
 	trace_msi_vector_write_msg(vector->table, vector->label, vector->irq, msg);
-	if (!msg->address && !msg->data && ops->clear_msg)
+	if (!msi_message_valid(msg) && ops->clear_msg)
 		ops->clear_msg(vector);
 	else
 		ops->write_msg(vector, msg);
@@ -240,10 +240,7 @@ static void msi_store_shutdown(struct irq_data *data)
 static void msi_store_write_msg(struct irq_data *data, struct msi_msg *msg)
 {
 	struct msi_vector *vector = irq_data_to_vector(data);
-	const struct msi_message message = {
-		.address	= (u64)msg->address_hi << 32 | msg->address_lo,
-		.data		= msg->data,
-	};
+	const struct msi_message message = msi_message_from_msg(msg);
 
 	vector->desc->msg = *msg;
 	if (!msi_store_unreachable(to_msi_store(vector->table)))

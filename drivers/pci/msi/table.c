@@ -303,11 +303,8 @@ static const struct msi_table_backend pci_msi_table_backend = {
  */
 void pci_msi_table_wrote_msg(struct msi_table *table, struct msi_desc *desc)
 {
-	struct msi_message msg = {
-		.address	= (u64)desc->msg.address_hi << 32 | desc->msg.address_lo,
-		.data		= desc->msg.data,
-	};
-	bool valid = msg.address || msg.data;
+	struct msi_message msg = msi_message_from_msg(&desc->msg);
+	bool valid = msi_message_valid(&msg);
 
 	trace_msi_vector_write_msg(table, desc->msi_index, desc->irq, &msg);
 

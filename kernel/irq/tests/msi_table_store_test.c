@@ -2406,6 +2406,25 @@ static void lease_expect_delivery(struct kunit *test, struct lease *lease)
 		mtt_expect_delivery(test, 5 + 2 * i, &lease->hits[i]);
 }
 
+/* A child with its driver, which works */
+static struct tenant *tenant_move_in(struct kunit *test, struct lease *lease)
+{
+	struct tenant *tenant;
+
+	tenant_register_driver(test);
+	tenant = tenant_new(test, lease);
+	lease_expect_delivery(test, lease);
+	return tenant;
+}
+
+static void aux_unbind_quietly(struct kunit *test)
+{
+	kunit_warning_suppress(test) {
+		mtt_unbind(test);
+		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 0);
+	}
+}
+
 static void aux_child_goes_first(struct kunit *test)
 {
 	struct lease *lease = lease_new(test, LEASE_RETURNED);
@@ -2413,9 +2432,7 @@ static void aux_child_goes_first(struct kunit *test)
 	struct mtt_ctx *ctx = test->priv;
 	struct tenant *tenant;
 
-	tenant_register_driver(test);
-	tenant = tenant_new(test, lease);
-	lease_expect_delivery(test, lease);
+	tenant = tenant_move_in(test, lease);
 	mtt_expect_delivery(test, 1, hits);
 
 	tenant_evict(test, tenant);
@@ -2433,9 +2450,7 @@ static void aux_table_goes_after_child(struct kunit *test)
 	struct mtt_ctx *ctx = test->priv;
 	struct tenant *tenant;
 
-	tenant_register_driver(test);
-	tenant = tenant_new(test, lease);
-	lease_expect_delivery(test, lease);
+	tenant = tenant_move_in(test, lease);
 	tenant_evict(test, tenant);
 	msi_table_free(ctx->table);
 	mtt_expect_empty(test);
@@ -2466,13 +2481,8 @@ static void aux_parent_unbound(struct kunit *test)
 {
 	struct lease *lease = lease_new(test, LEASE_RETURNED);
 
-	tenant_register_driver(test);
-	tenant_new(test, lease);
-	lease_expect_delivery(test, lease);
-	kunit_warning_suppress(test) {
-		mtt_unbind(test);
-		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 0);
-	}
+	tenant_move_in(test, lease);
+	aux_unbind_quietly(test);
 	KUNIT_EXPECT_FALSE(test, lease->bound);
 	mtt_expect_empty(test);
 }
@@ -2483,15 +2493,10 @@ static void aux_child_forgets(struct kunit *test)
 	struct mtt_ctx *ctx = test->priv;
 	struct tenant *tenant;
 
-	tenant_register_driver(test);
-	tenant = tenant_new(test, lease);
-	lease_expect_delivery(test, lease);
+	tenant = tenant_move_in(test, lease);
 	tenant_evict(test, tenant);
 	KUNIT_EXPECT_EQ(test, msi_fake_parent_live(ctx->parent), LEASE_SIZE);
-	kunit_warning_suppress(test) {
-		mtt_unbind(test);
-		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 0);
-	}
+	aux_unbind_quietly(test);
 	mtt_expect_empty(test);
 }
 
@@ -2500,13 +2505,8 @@ static void aux_child_uses_devm(struct kunit *test)
 {
 	struct lease *lease = lease_new(test, LEASE_DEVM);
 
-	tenant_register_driver(test);
-	tenant_new(test, lease);
-	lease_expect_delivery(test, lease);
-	kunit_warning_suppress(test) {
-		mtt_unbind(test);
-		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 0);
-	}
+	tenant_move_in(test, lease);
+	aux_unbind_quietly(test);
 	mtt_expect_empty(test);
 }
 

@@ -650,6 +650,16 @@ static void pm_need_reset(struct kunit *test, struct pm_igb *pm)
 		kunit_skip(test, "the Intel 82576 has no function reset");
 }
 
+/* The table which was created works before and after, and is freed. */
+static void pm_check_reset(struct kunit *test, struct pm_igb *pm)
+{
+	pm_check_delivery(test, pm);
+	KUNIT_ASSERT_EQ(test, 0, pci_reset_function(pm->igb.pdev));
+	KUNIT_EXPECT_EQ(test, pm->resumed, 1);
+	pm_check_delivery(test, pm);
+	pm_free(&pm->real, pm->igb.vectors);
+}
+
 /* The PCI core writes back the MSI-X table. */
 static void msi_table_pm_reset_msix(struct kunit *test)
 {
@@ -657,11 +667,7 @@ static void msi_table_pm_reset_msix(struct kunit *test)
 
 	pm_need_reset(test, pm);
 	pm_create_msix(test, pm);
-	pm_check_delivery(test, pm);
-	KUNIT_ASSERT_EQ(test, 0, pci_reset_function(pm->igb.pdev));
-	KUNIT_EXPECT_EQ(test, pm->resumed, 1);
-	pm_check_delivery(test, pm);
-	pm_free(&pm->real, pm->igb.vectors);
+	pm_check_reset(test, pm);
 }
 
 /* msi_table_restore() writes back any other store. */
@@ -671,11 +677,7 @@ static void msi_table_pm_reset_mmio(struct kunit *test)
 
 	pm_need_reset(test, pm);
 	pm_create_mmio(test, pm);
-	pm_check_delivery(test, pm);
-	KUNIT_ASSERT_EQ(test, 0, pci_reset_function(pm->igb.pdev));
-	KUNIT_EXPECT_EQ(test, pm->resumed, 1);
-	pm_check_delivery(test, pm);
-	pm_free(&pm->real, pm->igb.vectors);
+	pm_check_reset(test, pm);
 }
 
 static bool pm_in_reset(struct pm_igb *pm)
