@@ -29,6 +29,7 @@ struct pci_dev;
 
 /* msi_table_info::flags */
 #define MSI_TABLE_UNREMAPPED	BIT(0)
+#define MSI_TABLE_NO_SYSFS	BIT(1)
 
 /**
  * struct msi_message - What a device writes, and where, to raise an interrupt
@@ -48,11 +49,13 @@ struct msi_message {
  *		it becomes invalid. Runs with the lock of an interrupt
  *		descriptor held and interrupts disabled.
  * @node:	For msi_vector_watch()
+ * @vector:	For msi_vector_watch()
  */
 struct msi_watcher {
 	void			(*notify)(struct msi_watcher *watcher,
 					  const struct msi_message *msg);
 	struct hlist_node	node;
+	struct msi_vector	*vector;
 };
 
 /**
@@ -142,6 +145,9 @@ struct msi_mmio_layout {
  * @flags:	%MSI_TABLE_UNREMAPPED: the driver vouches that whoever routes
  *		the messages of this store understands them without interrupt
  *		remapping, e.g. because the device is fully emulated.
+ *		%MSI_TABLE_NO_SYSFS: the interrupts do not appear in msi_irqs/ of
+ *		the device, where irqbalance would find them, because the driver
+ *		alone says where they go.
  */
 struct msi_table_info {
 	const char			*name;

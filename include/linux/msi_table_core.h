@@ -7,68 +7,115 @@
  * provides tables. Device drivers use <linux/msi_table.h>.
  */
 
+#include <linux/irq.h>
 #include <linux/list.h>
 #include <linux/msi.h>
 #include <linux/msi_table.h>
-#include <linux/rcupdate.h>
+#include <linux/rwsem.h>
 #include <linux/xarray.h>
 
 struct dentry;
 
 /**
  * struct msi_vector - One allocated message of a table
- * @table:	Table which the vector belongs to
- * @desc:	MSI descriptor of the interrupt
- * @cookie:	From msi_vector_request::cookie or cookies
- * @watchers:	List of &struct msi_watcher, protected by the lock of the
- *		interrupt descriptor of @desc's first interrupt
- * @rcu:	For those who walk the vectors of a table
- * @dev_id:	dev_id of the handler which the core installed
- * @irq:	Linux interrupt number
- * @label:	Label, which is also the hwirq in the table's irq domain
- * @requested:	The core installed a handler
+ * @table:		Table which the vector belongs to
+ * @cookie:		From msi_vector_request::cookie or cookies
+ * @dev_id:		dev_id of the handler which the core installed
+ * @parked_node:	In msi_table::parked, while @parked
+ * @label:		Label, which is also the hwirq in the table's irq domain
+ * @live:		Allocated, and its backend is done with that
+ * @requested:		The core installed a handler
+ * @recyclable:		The interrupt was like msi_table::fresh when it was allocated
+ * @parked:		Free, and kept for the next who wants its label
+ * @chunk_order:	For stores: how many interrupts were allocated at a time
+ * @chunk_index:	The place among them
+ *
+ * There may be a million of them. The backend's part follows, and with it all
+ * of a store's vector has 128 bytes.
  */
 struct msi_vector {
-	struct msi_table	*table;
-	struct msi_desc		*desc;
-	void			*cookie;
-	struct hlist_head	watchers;
-	struct rcu_head		rcu;
-	void			*dev_id;
-	unsigned int		irq;
-	u32			label;
-	bool			requested;
+	struct msi_table		*table;
+	union {
+		struct {
+			void		*cookie;
+			void		*dev_id;
+		};
+		struct list_head	parked_node;
+	};
+	u32				label;
+	bool				live : 1;
+	bool				requested : 1;
+	bool				recyclable : 1;
+	bool				parked : 1;
+	u8				chunk_order;
+	u8				chunk_index;
+};
+
+/**
+ * struct msi_irq_state - What an interrupt is like before a driver has got it
+ * @chip:		Chip of the table's domain
+ * @chip_data:		Its data
+ * @handle_irq:		Flow handler
+ * @handler_data:	Its data
+ * @name:		Its name
+ * @settings:		irq_desc::status_use_accessors
+ * @internal:		irq_desc::core_internal_state__do_not_mess_with_it
+ * @state:		irq_common_data::state_use_accessors
+ * @effective:		The CPU which the parent has chosen, or nr_cpu_ids
+ */
+struct msi_irq_state {
+	struct irq_chip		*chip;
+	void			*chip_data;
+	irq_flow_handler_t	handle_irq;
+	void			*handler_data;
+	const char		*name;
+	unsigned int		settings;
+	unsigned int		internal;
+	unsigned int		state;
+	unsigned int		effective;
 };
 
 /**
  * struct msi_table_backend - What a kind of table implements
  * @kind:		For debugfs
  * @vector_size:	Size of the structure which begins with &struct msi_vector
+ * @desc:		The MSI descriptor of a vector
  * @alloc:		Allocate the interrupts of vectors with consecutive labels,
- *			whose table, label and cookie are set. Sets their irq and
- *			desc. Returns how many were allocated, the first ones, or
- *			an error when there was none, and nothing has changed.
- *			@lowest is the lowest label which would have done.
+ *			whose table, label and cookie are set. Calls
+ *			msi_table_note_fresh() for each when there is no affinity.
+ *			Returns how many were allocated, the first ones, or an
+ *			error when there was none, and nothing has changed. @lowest
+ *			is the lowest label which would have done.
  * @free:		Free the interrupts of vectors, which have no handler any
  *			more, in any order of labels. Also called for a batch
- *			which fails half way.
+ *			which fails half way, and for parked vectors.
+ * @retire:		A vector was parked: its interrupt is cut off. Undoes the
+ *			rest of @alloc, but for the interrupt.
+ * @revive:		A parked vector is wanted again. Calls msi_irq_unpark(), and
+ *			leaves everything as @alloc does.
+ * @abandon:		An interrupt is being leaked, and was cut off. Undoes the
+ *			rest of @alloc.
  * @restore:		Optional. Write messages and masks to the device again.
  * @destroy:		Undo the rest of the table's creation and free it. All
  *			vectors are freed. When msi_table::abandoned is set then
  *			whatever a leaked interrupt still refers to must be leaked
  *			as well.
  *
- * All may sleep. @alloc, @free and @restore are called concurrently, but @alloc
- * and @free not for the same label.
+ * All may sleep, and are called concurrently, but for @destroy, and not for the
+ * same label.
  */
 struct msi_table_backend {
 	const char	*kind;
 	size_t		vector_size;
+	struct msi_desc	*(*desc)(const struct msi_vector *vector);
 	int		(*alloc)(struct msi_table *table, struct msi_vector **vectors,
 				 unsigned int n, u32 lowest,
 				 const struct irq_affinity_desc *affinity);
 	void		(*free)(struct msi_table *table, struct msi_vector **vectors,
 				unsigned int n);
+	void		(*retire)(struct msi_vector *vector);
+	int		(*revive)(struct msi_vector *vector);
+	void		(*abandon)(struct msi_vector *vector);
 	void		(*restore)(struct msi_table *table);
 	void		(*destroy)(struct msi_table *table);
 };
@@ -83,8 +130,19 @@ struct msi_table_backend {
  * @managed:	Created by a devm function
  * @used:	An allocation has succeeded
  * @abandoned:	An interrupt had to be leaked
- * @labels:	Label to &struct msi_vector. An allocated slot without a vector
- *		is being allocated, being freed, or leaked.
+ * @recycle:	Free vectors are parked
+ * @labels:	Label to &struct msi_vector. A parked vector has %XA_FREE_MARK,
+ *		which makes its label a free one. An allocated slot without a
+ *		vector is leaked. Whoever uses a vector he found here holds the
+ *		lock.
+ * @parked:	Parked vectors, protected by the lock of @labels
+ * @nr_parked:	How many there are
+ * @late:	How many interrupts of parked vectors have arrived
+ * @trim_sem:	Held for writing while parked vectors are given back
+ * @fresh:	What each interrupt was like before a driver got it
+ * @watchers:	List of &struct msi_watcher
+ * @watch_lock:	Protects @watchers, and @fresh while it is unknown; nests in the
+ *		locks of interrupt descriptors
  * @node:	In the list of all tables
  * @devres:	The device resource which frees the table on unbind
  * @debugfs:	File in debugfs
@@ -98,7 +156,15 @@ struct msi_table {
 	bool					managed;
 	bool					used;
 	bool					abandoned;
+	bool					recycle;
 	struct xarray				labels;
+	struct list_head			parked;
+	unsigned int				nr_parked;
+	atomic_t				late;
+	struct rw_semaphore			trim_sem;
+	struct msi_irq_state			fresh;
+	struct hlist_head			watchers;
+	raw_spinlock_t				watch_lock;
 	struct list_head			node;
 	struct msi_table			**devres;
 #ifdef CONFIG_GENERIC_IRQ_DEBUGFS
@@ -108,8 +174,15 @@ struct msi_table {
 
 int msi_table_register(struct msi_table *table);
 void msi_table_unregister(struct msi_table *table);
-void msi_vector_changed(struct msi_vector *vector, const struct msi_message *msg);
+void msi_table_changed(struct msi_table *table, const struct msi_desc *desc);
 void msi_table_cut_off(unsigned int irq);
+void msi_table_note_fresh(struct msi_vector *vector, struct irq_desc *desc);
+void msi_irq_unpark(struct msi_vector *vector, void (*silence)(struct msi_vector *vector));
+
+static inline struct msi_desc *msi_vector_desc(const struct msi_vector *vector)
+{
+	return vector->table->backend->desc(vector);
+}
 
 /* What drivers and watchers see of the irq core's message */
 static inline struct msi_message msi_message_from_msg(const struct msi_msg *msg)

@@ -28,8 +28,8 @@
 #define MSI_TABLE_FREE_BATCH	32
 
 /* Protects the list of tables, and the first use of a device's MSI data */
-static DEFINE_MUTEX(msi_tables_mutex);
-static LIST_HEAD(msi_tables);
+DEFINE_MUTEX(msi_tables_mutex);
+LIST_HEAD(msi_tables);
 
 static void msi_table_devres_release(struct device *dev, void *res)
 {
@@ -67,6 +67,9 @@ int msi_table_register(struct msi_table *table)
 	int ret;
 
 	xa_init_flags(&table->labels, XA_FLAGS_ALLOC);
+	init_rwsem(&table->trim_sem);
+	INIT_LIST_HEAD(&table->parked);
+	raw_spin_lock_init(&table->watch_lock);
 
 	guard(mutex)(&msi_tables_mutex);
 	list_for_each_entry(other, &msi_tables, node) {
@@ -142,6 +145,8 @@ void msi_table_free(struct msi_table *table)
 	struct msi_vector *vectors[MSI_TABLE_FREE_BATCH];
 	unsigned int n;
 
+	table->recycle = false;
+	msi_table_trim(table);
 	while ((n = xa_extract(&table->labels, (void **)vectors, 0, ULONG_MAX,
 			       ARRAY_SIZE(vectors), XA_PRESENT)))
 		msi_table_free_vectors(table, vectors, n);
@@ -161,27 +166,112 @@ static void msi_table_put_labels(struct msi_table *table, struct msi_vector **ve
 	xa_unlock(&table->labels);
 }
 
-/* The lowest free labels, at least @min of them, for as many vectors as possible */
-static int msi_table_take_labels(struct msi_table *table, u32 lowest, u32 highest,
-				 unsigned int min, unsigned int max, struct msi_vector **vectors)
+/* Undoes msi_table_take() */
+static void msi_table_put_back(struct msi_table *table, struct msi_vector **vectors,
+			       unsigned int n)
 {
+	for (unsigned int i = 0; i < n; i++) {
+		if (vectors[i]->parked) {
+			msi_table_put_parked(vectors[i]);
+		} else {
+			xa_erase(&table->labels, vectors[i]->label);
+			kfree(vectors[i]);
+		}
+	}
+}
+
+/* The lowest free label: the vector which is parked there, or a new one */
+static struct msi_vector *msi_table_take(struct msi_table *table, u32 lowest, u32 highest)
+{
+	bool need_new = !READ_ONCE(table->nr_parked);
+	struct msi_vector *new = NULL, *parked;
+	XA_STATE(xas, &table->labels, lowest);
+
+	do {
+		if (need_new) {
+			new = kzalloc(table->backend->vector_size, GFP_KERNEL);
+			if (!new)
+				return ERR_PTR(-ENOMEM);
+			new->table = table;
+			need_new = false;
+		}
+
+		xas_lock(&xas);
+		xas_set(&xas, lowest);
+		parked = xas_find_marked(&xas, highest, XA_FREE_MARK);
+		if (xas.xa_node == XAS_RESTART) {
+			xas_set_err(&xas, -EBUSY);
+		} else if (parked) {
+			msi_table_take_parked(parked, &xas);
+		} else if (new) {
+			new->label = xas.xa_index;
+			xas_store(&xas, new);
+			xas_clear_mark(&xas, XA_FREE_MARK);
+		} else {
+			need_new = true;
+		}
+		xas_unlock(&xas);
+	} while (need_new || xas_nomem(&xas, GFP_KERNEL));
+
+	if (!parked && !xas_error(&xas))
+		return new;
+	kfree(new);
+	return parked ? : ERR_PTR(xas_error(&xas));
+}
+
+/* Vectors at the lowest free labels, at least @min of them, without an interrupt */
+static int msi_table_take_vectors(struct msi_table *table, const struct msi_vector_request *req,
+				  u32 highest, unsigned int min, unsigned int max,
+				  struct msi_vector **vectors)
+{
+	u32 lowest = req->lowest;
 	unsigned int n = 0;
 	int ret = -EBUSY;
 
-	xa_lock(&table->labels);
+	guard(rwsem_read)(&table->trim_sem);
 	while (n < max && lowest <= highest) {
-		ret = __xa_alloc(&table->labels, &vectors[n]->label, NULL,
-				 XA_LIMIT(lowest, highest), GFP_KERNEL);
+		struct msi_vector *vector = msi_table_take(table, lowest, highest);
+
+		ret = PTR_ERR_OR_ZERO(vector);
 		if (ret)
 			break;
-		lowest = vectors[n++]->label + 1;
+		vector->cookie = req->cookies ? req->cookies[n] : req->cookie;
+		lowest = vector->label + 1;
+		vectors[n++] = vector;
 	}
-	xa_unlock(&table->labels);
 	if (n >= min)
 		return n;
 
-	msi_table_put_labels(table, vectors, n);
+	msi_table_put_back(table, vectors, n);
 	return ret ? : -EBUSY;
+}
+
+/* Makes new vectors, without an interrupt, of parked ones */
+static unsigned int msi_table_drop_parked(struct msi_table *table, struct msi_vector **vectors,
+					  unsigned int n)
+{
+	unsigned int dropped = 0;
+
+	for (unsigned int i = 0; i < n; i++) {
+		if (!vectors[i]->parked)
+			continue;
+		table->backend->free(table, &vectors[i], 1);
+		vectors[i]->parked = false;
+		vectors[i]->recyclable = false;
+		dropped++;
+	}
+	return dropped;
+}
+
+/* How many interrupts can be had at a time, at the beginning of @vectors */
+static unsigned int msi_table_next_run(struct msi_vector **vectors, unsigned int n)
+{
+	unsigned int run = 1;
+
+	n = msi_vectors_run(vectors, n);
+	while (!vectors[0]->parked && run < n && !vectors[run]->parked)
+		run++;
+	return run;
 }
 
 /* The interrupts of at least @min of @n vectors, the first ones */
@@ -190,21 +280,35 @@ static int msi_table_alloc_irqs(struct msi_table *table, const struct msi_vector
 {
 	const struct irq_affinity_desc *affinity = req->affinity;
 	const struct msi_table_backend *backend = table->backend;
+	bool single = false, trimmed = false;
 	unsigned int done = 0;
-	bool single = false;
 	int ret = 0;
 
-	while (done < n) {
-		unsigned int run = single ? 1 : msi_vectors_run(vectors + done, n - done);
+	/* Only a new interrupt can have an affinity from the beginning. */
+	if (affinity)
+		msi_table_drop_parked(table, vectors, n);
 
-		ret = backend->alloc(table, vectors + done, run, req->lowest,
-				     affinity ? affinity + done : NULL);
-		if (ret < 0 && run == 1)
-			break;
-		if (ret < 0)
-			single = true;
+	while (done < n) {
+		unsigned int run = single ? 1 : msi_table_next_run(vectors + done, n - done);
+
+		if (vectors[done]->parked)
+			ret = msi_vector_unpark(vectors[done]) ? : 1;
 		else
+			ret = backend->alloc(table, vectors + done, run, req->lowest,
+					     affinity ? affinity + done : NULL);
+		if (ret > 0) {
 			done += ret;
+		} else if (run > 1) {
+			single = true;
+		} else if (!trimmed && (ret == -ENOSPC || ret == -ENOMEM)) {
+			/* Perhaps it is the parked ones, of any table, that are in the way. */
+			trimmed = true;
+			if (!(msi_table_drop_parked(table, vectors + done, n - done) +
+			      msi_tables_trim()))
+				break;
+		} else {
+			break;
+		}
 	}
 	if (done >= min) {
 		WRITE_ONCE(table->used, true);
@@ -214,39 +318,6 @@ static int msi_table_alloc_irqs(struct msi_table *table, const struct msi_vector
 	if (done)
 		backend->free(table, vectors, done);
 	return ret;
-}
-
-static void msi_table_publish(struct msi_table *table, struct msi_vector **vectors, unsigned int n)
-{
-	xa_lock(&table->labels);
-	/* The slots exist, so this can not fail. */
-	for (unsigned int i = 0; i < n; i++)
-		__xa_store(&table->labels, vectors[i]->label, vectors[i], GFP_KERNEL);
-	xa_unlock(&table->labels);
-
-	for (unsigned int i = 0; i < n; i++)
-		trace_msi_vector_alloc(table, vectors[i]->label, vectors[i]->irq);
-}
-
-static void msi_table_drop_vectors(struct msi_vector **vectors, unsigned int n)
-{
-	for (unsigned int i = 0; i < n; i++)
-		kfree(vectors[i]);
-}
-
-static int msi_table_new_vectors(struct msi_table *table, const struct msi_vector_request *req,
-				 unsigned int n, struct msi_vector **vectors)
-{
-	for (unsigned int i = 0; i < n; i++) {
-		vectors[i] = kzalloc(table->backend->vector_size, GFP_KERNEL);
-		if (!vectors[i]) {
-			msi_table_drop_vectors(vectors, i);
-			return -ENOMEM;
-		}
-		vectors[i]->table = table;
-		vectors[i]->cookie = req->cookies ? req->cookies[i] : req->cookie;
-	}
-	return 0;
 }
 
 /**
@@ -290,22 +361,18 @@ int msi_table_alloc_vectors(struct msi_table *table, const struct msi_vector_req
 	if (min > max)
 		return -ENOSPC;
 
-	ret = msi_table_new_vectors(table, req, max, vectors);
-	if (ret)
-		return ret;
-
-	ret = msi_table_take_labels(table, req->lowest, highest, min, max, vectors);
-	if (ret < 0) {
-		msi_table_drop_vectors(vectors, max);
+	ret = msi_table_take_vectors(table, req, highest, min, max, vectors);
+	if (ret < 0)
 		return ret == -EBUSY && req->lowest != highest ? -ENOSPC : ret;
-	}
 
 	taken = ret;
 	ret = msi_table_alloc_irqs(table, req, min, taken, vectors);
 	done = max(ret, 0);
-	msi_table_publish(table, vectors, done);
-	msi_table_put_labels(table, vectors + done, taken - done);
-	msi_table_drop_vectors(vectors + done, max - done);
+	for (unsigned int i = 0; i < done; i++) {
+		vectors[i]->live = true;
+		trace_msi_vector_alloc(table, vectors[i]->label, msi_vector_irq(vectors[i]));
+	}
+	msi_table_put_back(table, vectors + done, taken - done);
 	return ret;
 }
 EXPORT_SYMBOL_GPL(msi_table_alloc_vectors);
@@ -344,39 +411,39 @@ struct msi_vector *msi_table_alloc(struct msi_table *table, const struct msi_vec
 EXPORT_SYMBOL_GPL(msi_table_alloc);
 
 /*
- * The chip of a leaked interrupt. Whoever has a handler on it may still mask,
- * move and free it, but nothing of that may reach the device, the store or the
- * table, which are gone by then.
+ * The chip of a leaked or parked interrupt. Whoever has a handler on it may
+ * still mask, move and free it, but nothing of that may reach the device, the
+ * store or the table, which are gone by then.
  */
-static void msi_dead_noop(struct irq_data *data) { }
+static void msi_cut_off_noop(struct irq_data *data) { }
 
-static void msi_dead_write_msg(struct irq_data *data, struct msi_msg *msg) { }
+static void msi_cut_off_write_msg(struct irq_data *data, struct msi_msg *msg) { }
 
-static void msi_dead_ack(struct irq_data *data)
+static void msi_cut_off_ack(struct irq_data *data)
 {
 	if (data->parent_data && data->parent_data->chip->irq_ack)
 		irq_chip_ack_parent(data);
 }
 
-static void msi_dead_eoi(struct irq_data *data)
+static void msi_cut_off_eoi(struct irq_data *data)
 {
 	if (data->parent_data && data->parent_data->chip->irq_eoi)
 		irq_chip_eoi_parent(data);
 }
 
-static int msi_dead_set_affinity(struct irq_data *data, const struct cpumask *mask, bool force)
+static int msi_cut_off_set_affinity(struct irq_data *data, const struct cpumask *mask, bool force)
 {
 	return data->parent_data ? irq_chip_set_affinity_parent(data, mask, force) : -EINVAL;
 }
 
-static struct irq_chip msi_dead_chip = {
-	.name			= "MSI-dead",
-	.irq_mask		= msi_dead_noop,
-	.irq_unmask		= msi_dead_noop,
-	.irq_ack		= msi_dead_ack,
-	.irq_eoi		= msi_dead_eoi,
-	.irq_set_affinity	= msi_dead_set_affinity,
-	.irq_write_msi_msg	= msi_dead_write_msg,
+struct irq_chip msi_cut_off_chip = {
+	.name			= "MSI-cut-off",
+	.irq_mask		= msi_cut_off_noop,
+	.irq_unmask		= msi_cut_off_noop,
+	.irq_ack		= msi_cut_off_ack,
+	.irq_eoi		= msi_cut_off_eoi,
+	.irq_set_affinity	= msi_cut_off_set_affinity,
+	.irq_write_msi_msg	= msi_cut_off_write_msg,
 	.flags			= IRQCHIP_SKIP_SET_WAKE | IRQCHIP_ONESHOT_SAFE,
 };
 
@@ -389,7 +456,7 @@ static struct irq_chip msi_dead_chip = {
 void msi_table_cut_off(unsigned int irq)
 {
 	scoped_irqdesc_get_and_lock(irq, 0)
-		scoped_irqdesc->irq_data.chip = &msi_dead_chip;
+		scoped_irqdesc->irq_data.chip = &msi_cut_off_chip;
 }
 
 /*
@@ -398,13 +465,19 @@ void msi_table_cut_off(unsigned int irq)
  */
 static void msi_vector_abandon(struct msi_vector *vector)
 {
-	struct irq_data *data = irq_get_irq_data(vector->irq);
+	struct msi_table *table = vector->table;
+	unsigned int irq = msi_vector_irq(vector);
+	struct irq_data *data = irq_get_irq_data(irq);
+	struct msi_desc *desc = msi_vector_desc(vector);
 	struct irq_chip *chip = data->chip;
+
+	/* The label is taken for ever, by nobody. */
+	xa_store(&table->labels, vector->label, NULL, GFP_KERNEL);
 
 	if (chip->irq_bus_lock)
 		chip->irq_bus_lock(data);
 
-	scoped_irqdesc_get_and_lock(vector->irq, 0) {
+	scoped_irqdesc_get_and_lock(irq, 0) {
 		struct msi_msg msg = { };
 
 		/* Reaches the device also where the parent took over irq_mask. */
@@ -413,60 +486,75 @@ static void msi_vector_abandon(struct msi_vector *vector)
 		else
 			chip->irq_mask(data);
 		/* The message of multiple MSI belongs to the other vectors too. */
-		if (vector->desc->nvec_used == 1 && chip->irq_write_msi_msg)
+		if (desc->nvec_used == 1 && chip->irq_write_msi_msg)
 			chip->irq_write_msi_msg(data, &msg);
 	}
-	msi_table_cut_off(vector->irq);
+	msi_table_cut_off(irq);
 
 	if (chip->irq_bus_sync_unlock)
 		chip->irq_bus_sync_unlock(data);
 
-	if (vector->desc->nvec_used == 1)
-		msi_sysfs_remove_desc(vector->table->dev, vector->desc);
-	vector->table->abandoned = true;
+	table->backend->abandon(vector);
+	table->abandoned = true;
 	/* Its MSI descriptor refers to the device. */
-	get_device(vector->table->dev);
+	get_device(table->dev);
 	kmemleak_not_leak(vector);
 }
 
+static void msi_vector_drop_watchers(struct msi_vector *vector)
+{
+	struct msi_table *table = vector->table;
+	struct msi_watcher *watcher;
+	struct hlist_node *next;
+
+	guard(raw_spinlock_irqsave)(&table->watch_lock);
+	hlist_for_each_entry_safe(watcher, next, &table->watchers, node) {
+		if (WARN(watcher->vector == vector,
+			 "%s: MSI table %s: the message of label %u is still watched\n",
+			 dev_name(table->dev), table->name, vector->label))
+			hlist_del_init(&watcher->node);
+	}
+}
+
 /* Leaves the interrupt without a handler, or returns false when it has to leak it */
-static bool msi_vector_shutdown(struct msi_vector *vector)
+static bool msi_vector_shutdown(struct msi_vector *vector, struct irq_desc *desc)
 {
 	struct msi_table *table = vector->table;
 	bool idle;
 
 	msi_vector_free_irq(vector);
-	idle = !WARN(irq_has_action(vector->irq),
-		     "%s: MSI table %s: irq %u of label %u still has a handler\n",
-		     dev_name(table->dev), table->name, vector->irq, vector->label);
+	idle = !WARN(desc->action, "%s: MSI table %s: irq %u of label %u still has a handler\n",
+		     dev_name(table->dev), table->name, irq_desc_get_irq(desc), vector->label);
 	if (!idle)
 		msi_vector_abandon(vector);
-
-	if (WARN(!hlist_empty(&vector->watchers),
-		 "%s: MSI table %s: the message of label %u is still watched\n",
-		 dev_name(table->dev), table->name, vector->label)) {
-		scoped_irqdesc_get_and_lock(vector->desc->irq, 0) {
-			while (!hlist_empty(&vector->watchers))
-				hlist_del_init(vector->watchers.first);
-		}
-	}
+	if (!hlist_empty(&table->watchers))
+		msi_vector_drop_watchers(vector);
 	return idle;
 }
 
-static void msi_table_free_irqs(struct msi_table *table, struct msi_vector **vectors,
-				unsigned int n)
+/**
+ * msi_table_discard - Free vectors for good, with their interrupts and labels
+ * @table:	The table
+ * @vectors:	Vectors without a handler
+ * @n:		How many
+ *
+ * Context: May sleep.
+ */
+void msi_table_discard(struct msi_table *table, struct msi_vector **vectors, unsigned int n)
 {
 	if (!n)
 		return;
 
-	for (unsigned int i = 0; i < n; i++)
-		trace_msi_vector_free(table, vectors[i]->label, vectors[i]->irq);
+	for (unsigned int i = 0; i < n; i++) {
+		if (!vectors[i]->parked)
+			trace_msi_vector_free(table, vectors[i]->label,
+					      msi_vector_irq(vectors[i]));
+	}
 
 	table->backend->free(table, vectors, n);
 	msi_table_put_labels(table, vectors, n);
-	/* Somebody may be looking at them in msi_table_restore() or debugfs. */
 	for (unsigned int i = 0; i < n; i++)
-		kfree_rcu(vectors[i], rcu);
+		kfree(vectors[i]);
 }
 
 /**
@@ -485,23 +573,20 @@ void msi_table_free_vectors(struct msi_table *table, struct msi_vector **vectors
 	unsigned int i, first = 0;
 
 	for (i = 0; i < n; i++) {
-		if (WARN_ON_ONCE(vectors[i]->table != table))
+		if (WARN_ON_ONCE(vectors[i]->table != table || !vectors[i]->live))
 			return;
 	}
 
-	/* Keeps the labels while the vectors go away. */
-	xa_lock(&table->labels);
-	for (i = 0; i < n; i++)
-		__xa_store(&table->labels, vectors[i]->label, NULL, GFP_KERNEL);
-	xa_unlock(&table->labels);
-
 	for (i = 0; i < n; i++) {
-		if (msi_vector_shutdown(vectors[i]))
+		struct irq_desc *desc = irq_to_desc(msi_vector_irq(vectors[i]));
+
+		vectors[i]->live = false;
+		if (msi_vector_shutdown(vectors[i], desc) && !msi_vector_park(vectors[i], desc))
 			continue;
-		msi_table_free_irqs(table, vectors + first, i - first);
+		msi_table_discard(table, vectors + first, i - first);
 		first = i + 1;
 	}
-	msi_table_free_irqs(table, vectors + first, n - first);
+	msi_table_discard(table, vectors + first, n - first);
 }
 EXPORT_SYMBOL_GPL(msi_table_free_vectors);
 
@@ -580,7 +665,7 @@ int msi_vector_request_irq(struct msi_vector *vector, irq_handler_t handler,
 	if (vector->requested)
 		return -EBUSY;
 
-	ret = request_threaded_irq(vector->irq, handler, thread_fn, flags, name, dev_id);
+	ret = request_threaded_irq(msi_vector_irq(vector), handler, thread_fn, flags, name, dev_id);
 	if (ret)
 		return ret;
 
@@ -606,7 +691,7 @@ void msi_vector_free_irq(struct msi_vector *vector)
 		return;
 
 	vector->requested = false;
-	free_irq(vector->irq, vector->dev_id);
+	free_irq(msi_vector_irq(vector), vector->dev_id);
 }
 EXPORT_SYMBOL_GPL(msi_vector_free_irq);
 
@@ -625,7 +710,7 @@ EXPORT_SYMBOL_GPL(msi_vector_free_irq);
  */
 int msi_vector_get_msg(const struct msi_vector *vector, struct msi_message *msg)
 {
-	scoped_irqdesc_get_and_lock(vector->desc->irq, 0)
+	scoped_irqdesc_get_and_lock(msi_vector_desc(vector)->irq, 0)
 		return msi_vector_read_msg(vector, msg) ? 0 : -EAGAIN;
 	return -EAGAIN;
 }
@@ -634,15 +719,16 @@ EXPORT_SYMBOL_GPL(msi_vector_get_msg);
 /* With the lock of the first interrupt of the MSI descriptor held */
 bool msi_vector_read_msg(const struct msi_vector *vector, struct msi_message *msg)
 {
-	struct msi_desc *desc = vector->desc;
+	struct msi_desc *desc = msi_vector_desc(vector);
+	unsigned int irq = msi_vector_irq(vector);
 
 	*msg = (struct msi_message) { };
-	if (!irqd_is_activated(irq_get_irq_data(vector->irq)))
+	if (!irqd_is_activated(irq_get_irq_data(irq)))
 		return false;
 
 	*msg = msi_message_from_msg(&desc->msg);
 	/* The device adds the message number to the data of multiple MSI. */
-	msg->data += vector->irq - desc->irq;
+	msg->data += irq - desc->irq;
 	return true;
 }
 
@@ -661,11 +747,15 @@ bool msi_vector_read_msg(const struct msi_vector *vector, struct msi_message *ms
  */
 void msi_vector_watch(struct msi_vector *vector, struct msi_watcher *watcher)
 {
-	scoped_irqdesc_get_and_lock(vector->desc->irq, 0) {
+	struct msi_table *table = vector->table;
+
+	watcher->vector = vector;
+	scoped_irqdesc_get_and_lock(msi_vector_desc(vector)->irq, 0) {
 		struct msi_message msg;
 
 		msi_vector_read_msg(vector, &msg);
-		hlist_add_head(&watcher->node, &vector->watchers);
+		guard(raw_spinlock)(&table->watch_lock);
+		hlist_add_head(&watcher->node, &table->watchers);
 		watcher->notify(watcher, &msg);
 	}
 }
@@ -683,25 +773,40 @@ EXPORT_SYMBOL_GPL(msi_vector_watch);
  */
 void msi_vector_unwatch(struct msi_vector *vector, struct msi_watcher *watcher)
 {
-	scoped_irqdesc_get_and_lock(vector->desc->irq, 0)
-		hlist_del_init(&watcher->node);
+	guard(raw_spinlock_irqsave)(&vector->table->watch_lock);
+	hlist_del_init(&watcher->node);
 }
 EXPORT_SYMBOL_GPL(msi_vector_unwatch);
 
 /**
- * msi_vector_changed - Tell the watchers of a vector
- * @vector:	The vector
- * @msg:	Its new message, all zero when it is invalid
+ * msi_table_changed - Tell the watchers of a message
+ * @table:	The table
+ * @desc:	MSI descriptor, with the new message
  *
- * For backends. Context: with the lock of the first interrupt of the MSI
- * descriptor held, and interrupts off.
+ * For backends. Context: with the lock of the first interrupt of @desc held,
+ * and interrupts off.
  */
-void msi_vector_changed(struct msi_vector *vector, const struct msi_message *msg)
+void msi_table_changed(struct msi_table *table, const struct msi_desc *desc)
 {
+	struct msi_message msg = msi_message_from_msg(&desc->msg);
+	bool valid = msi_message_valid(&msg);
 	struct msi_watcher *watcher;
 
-	hlist_for_each_entry(watcher, &vector->watchers, node)
-		watcher->notify(watcher, msg);
+	/* Who begins to watch has the lock of the interrupt. */
+	if (hlist_empty(&table->watchers))
+		return;
+
+	guard(raw_spinlock)(&table->watch_lock);
+	hlist_for_each_entry(watcher, &table->watchers, node) {
+		struct msi_message own = msg;
+
+		if (msi_vector_desc(watcher->vector) != desc)
+			continue;
+		/* The device adds the message number to the data of multiple MSI. */
+		if (valid)
+			own.data += msi_vector_irq(watcher->vector) - desc->irq;
+		watcher->notify(watcher, &own);
+	}
 }
 
 /**
@@ -714,7 +819,10 @@ void msi_vector_changed(struct msi_vector *vector, const struct msi_message *msg
  */
 unsigned int msi_vector_irq(const struct msi_vector *vector)
 {
-	return vector->irq;
+	const struct msi_desc *desc = msi_vector_desc(vector);
+
+	/* Of multiple MSI there is one descriptor for all. */
+	return desc->nvec_used == 1 ? desc->irq : desc->irq + vector->label - desc->msi_index;
 }
 EXPORT_SYMBOL_GPL(msi_vector_irq);
 

@@ -10,6 +10,21 @@ const struct msi_mmio_layout *msi_store_mmio(const struct msi_vector *vector);
 bool msi_mmio_layout_valid(const struct msi_mmio_layout *layout, u32 size);
 extern const struct msi_table_ops msi_mmio_ops;
 
+bool msi_vector_park(struct msi_vector *vector, struct irq_desc *desc);
+int msi_vector_unpark(struct msi_vector *vector);
+void msi_table_take_parked(struct msi_vector *vector, struct xa_state *xas);
+void msi_table_put_parked(struct msi_vector *vector);
+unsigned int msi_table_trim(struct msi_table *table);
+void msi_table_discard(struct msi_table *table, struct msi_vector **vectors, unsigned int n);
+unsigned int msi_tables_trim(void);
+struct shrinker;
+struct shrink_control;
+unsigned long msi_tables_shrink(struct shrinker *shrinker, struct shrink_control *sc);
+extern unsigned int msi_table_max_parked;
+extern struct irq_chip msi_cut_off_chip;
+extern struct mutex msi_tables_mutex;
+extern struct list_head msi_tables;
+
 bool msi_vector_read_msg(const struct msi_vector *vector, struct msi_message *msg);
 
 #ifdef CONFIG_GENERIC_IRQ_DEBUGFS

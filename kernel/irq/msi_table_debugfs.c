@@ -15,65 +15,72 @@
 static struct dentry *msi_table_dir;
 
 /* The position is 0 for the head, and a label plus 1 after that. */
-static void *msi_table_seq_find(struct msi_table *table, loff_t *pos)
+static void *msi_table_seq_find(struct seq_file *m, loff_t *pos)
 {
+	struct msi_table *table = m->private;
 	unsigned long label = *pos - 1;
-	struct msi_vector *vector;
 
-	vector = xa_find(&table->labels, &label, ULONG_MAX, XA_PRESENT);
+	if (!*pos)
+		return SEQ_START_TOKEN;
+	if (!xa_find(&table->labels, &label, ULONG_MAX, XA_PRESENT))
+		return NULL;
 	*pos = label + 1;
-	return vector;
+	return pos;
 }
 
 static void *msi_table_seq_start(struct seq_file *m, loff_t *pos)
 {
-	rcu_read_lock();
-	return *pos ? msi_table_seq_find(m->private, pos) : SEQ_START_TOKEN;
+	return msi_table_seq_find(m, pos);
 }
 
 static void *msi_table_seq_next(struct seq_file *m, void *v, loff_t *pos)
 {
 	++*pos;
-	return msi_table_seq_find(m->private, pos);
+	return msi_table_seq_find(m, pos);
 }
 
-static void msi_table_seq_stop(struct seq_file *m, void *v)
+static void msi_table_seq_stop(struct seq_file *m, void *v) { }
+
+static unsigned int msi_table_count_live(struct msi_table *table)
 {
-	rcu_read_unlock();
+	struct msi_vector *vector;
+	unsigned long label;
+	unsigned int n = 0;
+
+	guard(spinlock)(&table->labels.xa_lock);
+	xa_for_each(&table->labels, label, vector)
+		n += vector->live;
+	return n;
 }
 
 static void msi_table_show_head(struct seq_file *m, struct msi_table *table)
 {
-	unsigned int live = 0;
-	struct msi_vector *vector;
-	unsigned long label;
-
-	xa_for_each(&table->labels, label, vector)
-		live++;
-
 	seq_printf(m, "device:  %s\n", dev_name(table->dev));
 	seq_printf(m, "kind:    %s\n", table->backend->kind);
 	seq_printf(m, "name:    %s\n", table->name);
 	seq_printf(m, "size:    %u\n", table->size);
-	seq_printf(m, "live:    %u\n", live);
+	seq_printf(m, "live:    %u\n", msi_table_count_live(table));
+	seq_printf(m, "parked:  %u\n", READ_ONCE(table->nr_parked));
+	seq_printf(m, "late:    %u\n", atomic_read(&table->late));
 	seq_puts(m, "     label    irq address            data            count affinity\n");
 }
 
 static void msi_table_show_vector(struct seq_file *m, struct msi_vector *vector)
 {
-	struct irq_desc *desc = irq_to_desc(vector->irq);
+	unsigned int irq = msi_vector_irq(vector);
+	struct irq_desc *desc = irq_to_desc(irq);
 	struct msi_message msg;
 
 	if (!desc)
 		return;
 
 	guard(raw_spinlock_irq)(&desc->lock);
-	/* The vector is just being freed, and vector->desc is gone with it. */
+	/* The vector is just being freed, and its MSI descriptor with it. */
 	if (desc->irq_data.chip == &no_irq_chip ||
-	    irq_data_get_msi_desc(&desc->irq_data) != vector->desc)
+	    irq_data_get_msi_desc(&desc->irq_data) != msi_vector_desc(vector))
 		return;
 
-	seq_printf(m, "%10u %6u ", vector->label, vector->irq);
+	seq_printf(m, "%10u %6u ", vector->label, irq);
 	if (msi_vector_read_msg(vector, &msg))
 		seq_printf(m, "0x%016llx 0x%08x ", msg.address, msg.data);
 	else
@@ -85,10 +92,19 @@ static void msi_table_show_vector(struct seq_file *m, struct msi_vector *vector)
 
 static int msi_table_seq_show(struct seq_file *m, void *v)
 {
-	if (v == SEQ_START_TOKEN)
-		msi_table_show_head(m, m->private);
-	else
-		msi_table_show_vector(m, v);
+	struct msi_table *table = m->private;
+	struct msi_vector *vector;
+	loff_t *pos = v;
+
+	if (v == SEQ_START_TOKEN) {
+		msi_table_show_head(m, table);
+		return 0;
+	}
+
+	guard(spinlock)(&table->labels.xa_lock);
+	vector = xa_load(&table->labels, *pos - 1);
+	if (vector && vector->live)
+		msi_table_show_vector(m, vector);
 	return 0;
 }
 

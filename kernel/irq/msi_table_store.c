@@ -12,11 +12,13 @@
 #include <linux/export.h>
 #include <linux/irq.h>
 #include <linux/irqdomain.h>
+#include <linux/kernfs.h>
 #include <linux/log2.h>
 #include <linux/msi.h>
 #include <linux/msi_table_core.h>
 #include <linux/pci.h>
 #include <linux/pm_runtime.h>
+#include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <linux/suspend.h>
 
@@ -25,12 +27,14 @@
 #include "internals.h"
 #include "msi_table.h"
 
+/* How many interrupts are allocated at a time, see msi_vector::chunk_index */
+#define MSI_STORE_MAX_CHUNK	256U
+
 /**
  * struct msi_store - Table of a device-specific store
  * @table:	The table
  * @ops:	Operations of the store
  * @mmio:	Where the store is, when @ops is &msi_mmio_ops
- * @chunks:	Number of the last chunk of interrupts allocated at a time
  * @single:	The parent does not allocate several interrupts at a time
  * @restored:	@msi_store_sleeps at the time of the last msi_table_restore()
  * @domain:	Domain of the table
@@ -39,13 +43,13 @@
  * @chip:	Chip of the interrupts, with the parent's additions
  * @dom_ops:	MSI operations of @domain, with the parent's additions
  * @alloc_info:	Prepared by the parent, copied for each allocation
+ * @irqs_dir:	msi_irqs/ of the device, when the interrupts have entries there
  * @name:	Copy of msi_table_info::name
  */
 struct msi_store {
 	struct msi_table		table;
 	const struct msi_table_ops	*ops;
 	struct msi_mmio_layout		mmio;
-	atomic_long_t			chunks;
 	bool				single;
 	unsigned int			restored;
 	struct irq_domain		*domain;
@@ -54,20 +58,17 @@ struct msi_store {
 	struct irq_chip			chip;
 	struct msi_domain_ops		dom_ops;
 	msi_alloc_info_t		alloc_info;
+	struct kernfs_node		*irqs_dir;
 	char				name[];
 };
 
 /**
  * struct msi_store_vector - Vector of a device-specific store
  * @vector:	The vector
- * @chunk:	Which interrupts were allocated at a time
- * @chunk_size:	How many
  * @desc:	Its MSI descriptor, which is in no one's MSI data
  */
 struct msi_store_vector {
 	struct msi_vector	vector;
-	unsigned long		chunk;
-	unsigned int		chunk_size;
 	struct msi_desc		desc;
 };
 
@@ -79,6 +80,11 @@ static inline struct msi_store *to_msi_store(struct msi_table *table)
 static inline struct msi_store_vector *to_msi_store_vector(struct msi_vector *vector)
 {
 	return container_of(vector, struct msi_store_vector, vector);
+}
+
+static struct msi_desc *msi_store_vector_desc(const struct msi_vector *vector)
+{
+	return &to_msi_store_vector((struct msi_vector *)vector)->desc;
 }
 
 static inline struct msi_vector *irq_data_to_vector(struct irq_data *data)
@@ -164,7 +170,7 @@ static void msi_store_do_mask(struct msi_vector *vector, bool mask)
 	if (!ops->mask)
 		return;
 
-	trace_msi_vector_mask(vector->table, vector->label, vector->irq, mask);
+	trace_msi_vector_mask(vector->table, vector->label, msi_vector_irq(vector), mask);
 	if (mask)
 		ops->mask(vector);
 	else
@@ -175,7 +181,7 @@ static void msi_store_do_write_msg(struct msi_vector *vector, const struct msi_m
 {
 	const struct msi_table_ops *ops = to_msi_store(vector->table)->ops;
 
-	trace_msi_vector_write_msg(vector->table, vector->label, vector->irq, msg);
+	trace_msi_vector_write_msg(vector->table, vector->label, msi_vector_irq(vector), msg);
 	if (!msi_message_valid(msg) && ops->clear_msg)
 		ops->clear_msg(vector);
 	else
@@ -241,11 +247,12 @@ static void msi_store_write_msg(struct irq_data *data, struct msi_msg *msg)
 {
 	struct msi_vector *vector = irq_data_to_vector(data);
 	const struct msi_message message = msi_message_from_msg(msg);
+	struct msi_desc *desc = msi_vector_desc(vector);
 
-	vector->desc->msg = *msg;
+	desc->msg = *msg;
 	if (!msi_store_unreachable(to_msi_store(vector->table)))
 		msi_store_do_write_msg(vector, &message);
-	msi_vector_changed(vector, &message);
+	msi_table_changed(vector->table, desc);
 }
 
 /* The slow bus; no other lock is held */
@@ -274,41 +281,102 @@ static void msi_store_set_desc(msi_alloc_info_t *arg, struct msi_desc *desc)
 	arg->hwirq = container_of(desc, struct msi_store_vector, desc)->vector.label;
 }
 
-static void msi_store_init_irq(struct msi_store *store, struct msi_vector *vector)
+static void msi_store_silence(struct msi_vector *vector)
 {
-	struct irq_data *data = irq_get_irq_data(vector->irq);
+	if (!msi_store_unreachable(to_msi_store(vector->table)))
+		msi_store_do_silence(vector);
+}
 
-	/*
-	 * The interrupt is not activated before it is requested. Where the
-	 * parent can reserve it holds a reservation until then.
-	 */
-	irq_set_msi_desc_off(vector->irq, 0, vector->desc);
-	irq_debugfs_copy_devname(vector->irq, store->table.dev);
+/*
+ * A new interrupt is not activated before it is requested. Where the parent can
+ * reserve it holds a reservation until then.
+ */
+static void msi_store_init_irq(struct msi_store *store, struct msi_vector *vector,
+			       unsigned int irq, bool fresh)
+{
+	struct msi_desc *msi_desc = msi_vector_desc(vector);
+	struct irq_desc *desc = irq_to_desc(irq);
 
+	irq_debugfs_copy_devname(irq, store->table.dev);
+
+	guard(raw_spinlock_irqsave)(&desc->lock);
+	msi_desc->irq = irq;
+	desc->irq_common_data.msi_desc = msi_desc;
 	/* There is no message to update before the interrupt is activated. */
-	irqd_set_affinity_on_activate(data);
+	irqd_set_affinity_on_activate(&desc->irq_data);
 	/*
 	 * What can not be masked has to be moved step by step. x86 takes this
 	 * bit for a sign of that, and does not set it for a managed affinity.
 	 */
 	if (!store->ops->mask)
-		irqd_set_can_reserve(data);
-
-	scoped_irqdesc_get_and_lock(vector->irq, 0) {
-		if (!msi_store_unreachable(store))
-			msi_store_do_silence(vector);
-	}
+		irqd_set_can_reserve(&desc->irq_data);
+	msi_store_silence(vector);
+	if (fresh)
+		msi_table_note_fresh(vector, desc);
 }
 
-static int msi_store_add_sysfs(struct device *dev, struct msi_vector **vectors, unsigned int n)
+#ifdef CONFIG_SYSFS
+static int msi_store_irqs_show(struct seq_file *m, void *v)
+{
+	struct kernfs_open_file *of = m->private;
+	struct device *dev = of->kn->priv;
+
+	/* As the entries of PCI MSI, which share the folder */
+	seq_puts(m, dev_is_pci(dev) && to_pci_dev(dev)->msix_enabled ? "msix\n" : "msi\n");
+	return 0;
+}
+
+static const struct kernfs_ops msi_store_irqs_ops = {
+	.seq_show	= msi_store_irqs_show,
+};
+
+/*
+ * An attribute for each vector would take more memory than the vector, and so
+ * the files are made without one. What is an array of attributes for others is
+ * the file for the descriptor of a store.
+ */
+static void msi_store_remove_sysfs(struct msi_vector *vector)
+{
+	struct msi_desc *desc = msi_vector_desc(vector);
+	struct kernfs_node *kn = (void *)desc->sysfs_attrs;
+
+	if (kn)
+		kernfs_remove(kn);
+	desc->sysfs_attrs = NULL;
+}
+
+static int msi_store_add_sysfs(struct msi_vector *vector)
+{
+	struct msi_store *store = to_msi_store(vector->table);
+	static struct lock_class_key key;
+	struct kernfs_node *kn;
+	char name[12] = { };
+
+	if (!store->irqs_dir)
+		return 0;
+
+	num_to_str(name, sizeof(name) - 1, msi_vector_irq(vector), 0);
+	kn = __kernfs_create_file(store->irqs_dir, name, 0444, GLOBAL_ROOT_UID, GLOBAL_ROOT_GID,
+				  0, &msi_store_irqs_ops, store->table.dev, NULL, &key);
+	if (IS_ERR(kn))
+		return PTR_ERR(kn);
+	msi_vector_desc(vector)->sysfs_attrs = (void *)kn;
+	return 0;
+}
+#else
+static void msi_store_remove_sysfs(struct msi_vector *vector) { }
+static int msi_store_add_sysfs(struct msi_vector *vector) { return 0; }
+#endif
+
+static int msi_store_add_sysfs_all(struct msi_vector **vectors, unsigned int n)
 {
 	for (unsigned int i = 0; i < n; i++) {
-		int ret = msi_sysfs_populate_desc(dev, vectors[i]->desc);
+		int ret = msi_store_add_sysfs(vectors[i]);
 
 		if (!ret)
 			continue;
 		while (i--)
-			msi_sysfs_remove_desc(dev, vectors[i]->desc);
+			msi_store_remove_sysfs(vectors[i]);
 		return ret;
 	}
 	return 0;
@@ -318,29 +386,24 @@ static int msi_store_add_sysfs(struct device *dev, struct msi_vector **vectors, 
 static int msi_store_alloc_irqs(struct msi_store *store, struct msi_vector **vectors,
 				unsigned int n, const struct irq_affinity_desc *affinity)
 {
-	unsigned long chunk = atomic_long_inc_return(&store->chunks);
-	struct device *dev = store->table.dev;
 	msi_alloc_info_t arg = store->alloc_info;
 	int virq, ret;
 
-	store->dom_ops.set_desc(&arg, vectors[0]->desc);
-	virq = __irq_domain_alloc_irqs(store->domain, -1, n, dev_to_node(dev), &arg, false,
-				       affinity);
+	store->dom_ops.set_desc(&arg, msi_vector_desc(vectors[0]));
+	virq = __irq_domain_alloc_irqs(store->domain, -1, n, dev_to_node(store->table.dev), &arg,
+				       false, affinity);
 	if (virq < 0)
 		return virq;
 
 	msi_store_lock(store);
 	for (unsigned int i = 0; i < n; i++) {
-		struct msi_store_vector *sv = to_msi_store_vector(vectors[i]);
-
-		sv->chunk = chunk;
-		sv->chunk_size = n;
-		vectors[i]->irq = virq + i;
-		msi_store_init_irq(store, vectors[i]);
+		vectors[i]->chunk_order = ilog2(n);
+		vectors[i]->chunk_index = i;
+		msi_store_init_irq(store, vectors[i], virq + i, !affinity);
 	}
 	msi_store_unlock(store);
 
-	ret = msi_store_add_sysfs(dev, vectors, n);
+	ret = msi_store_add_sysfs_all(vectors, n);
 	if (ret)
 		irq_domain_free_irqs(virq, n);
 	return ret;
@@ -361,7 +424,8 @@ static int msi_store_init_vectors(struct msi_store *store, struct msi_vector **v
 
 		if (ret) {
 			msi_store_exit_vectors(store, vectors, i);
-			return ret;
+			/* No number of vectors, and no pointer to one */
+			return IS_ERR_VALUE((long)ret) ? ret : -EIO;
 		}
 	}
 	return 0;
@@ -377,7 +441,6 @@ static int msi_store_alloc_chunk(struct msi_store *store, struct msi_vector **ve
 
 		sv->desc.dev = store->table.dev;
 		sv->desc.nvec_used = 1;
-		vectors[i]->desc = &sv->desc;
 	}
 
 	ret = msi_store_init_vectors(store, vectors, n);
@@ -385,9 +448,6 @@ static int msi_store_alloc_chunk(struct msi_store *store, struct msi_vector **ve
 		return ret;
 
 	ret = msi_store_alloc_irqs(store, vectors, n, affinity);
-	/* What interrupt remapping says to more than one interrupt */
-	if (ret == -EINVAL && n > 1)
-		WRITE_ONCE(store->single, true);
 	if (ret)
 		msi_store_exit_vectors(store, vectors, n);
 	return ret;
@@ -418,13 +478,20 @@ static int msi_store_alloc(struct msi_table *table, struct msi_vector **vectors,
 		 * A power of two, as some parents round up to that, and would
 		 * lose the rest when the interrupts are freed one by one.
 		 */
-		unsigned int chunk = store->single ? 1 : rounddown_pow_of_two(n - done);
+		unsigned int chunk = store->single ? 1 :
+				     min(rounddown_pow_of_two(n - done), MSI_STORE_MAX_CHUNK);
 		int ret;
 
 		ret = msi_store_alloc_chunk(store, vectors + done, chunk,
 					    affinity ? affinity + done : NULL);
-		if (ret == -EINVAL && chunk > 1 && store->single)
-			continue;
+		/* What interrupt remapping says to more than one interrupt */
+		if (ret == -EINVAL && chunk > 1) {
+			chunk = 1;
+			ret = msi_store_alloc_chunk(store, vectors + done, chunk,
+						    affinity ? affinity + done : NULL);
+			if (!ret)
+				WRITE_ONCE(store->single, true);
+		}
 		if (ret)
 			return done ? : ret;
 		done += chunk;
@@ -432,19 +499,19 @@ static int msi_store_alloc(struct msi_table *table, struct msi_vector **vectors,
 	return done;
 }
 
-/* Whether @vectors begins with all interrupts which were allocated at a time */
-static bool msi_store_is_chunk(struct msi_vector **vectors, unsigned int n)
+/* How many of @vectors, the first ones, were allocated at a time, if it is all of those */
+static unsigned int msi_store_whole_chunk(struct msi_vector **vectors, unsigned int n)
 {
-	struct msi_store_vector *first = to_msi_store_vector(vectors[0]);
+	unsigned int irq = msi_vector_irq(vectors[0]), order = vectors[0]->chunk_order;
 
-	if (first->chunk_size > n)
-		return false;
-	for (unsigned int i = 1; i < first->chunk_size; i++) {
-		if (to_msi_store_vector(vectors[i])->chunk != first->chunk ||
-		    vectors[i]->irq != vectors[0]->irq + i)
-			return false;
+	if (BIT(order) > n)
+		return 0;
+	for (unsigned int i = 0; i < BIT(order); i++) {
+		if (vectors[i]->chunk_order != order || vectors[i]->chunk_index != i ||
+		    msi_vector_irq(vectors[i]) != irq + i)
+			return 0;
 	}
-	return true;
+	return BIT(order);
 }
 
 static void msi_store_free(struct msi_table *table, struct msi_vector **vectors, unsigned int n)
@@ -452,22 +519,52 @@ static void msi_store_free(struct msi_table *table, struct msi_vector **vectors,
 	struct msi_store *store = to_msi_store(table);
 	unsigned int i, step;
 
-	for (i = 0; i < n; i++)
-		msi_sysfs_remove_desc(table->dev, vectors[i]->desc);
-
-	for (i = 0; i < n; i += step) {
-		step = 1;
-		if (msi_store_is_chunk(vectors + i, n - i))
-			step = to_msi_store_vector(vectors[i])->chunk_size;
-		irq_domain_free_irqs(vectors[i]->irq, step);
+	for (i = 0; i < n; i++) {
+		if (!vectors[i]->parked)
+			msi_store_remove_sysfs(vectors[i]);
 	}
 
-	msi_store_exit_vectors(store, vectors, n);
+	for (i = 0; i < n; i += step) {
+		step = msi_store_whole_chunk(vectors + i, n - i) ? : 1;
+		irq_domain_free_irqs(msi_vector_irq(vectors[i]), step);
+	}
+
+	for (i = 0; i < n; i++) {
+		if (!vectors[i]->parked)
+			msi_store_exit_vectors(store, vectors + i, 1);
+	}
+}
+
+static void msi_store_retire(struct msi_vector *vector)
+{
+	msi_store_remove_sysfs(vector);
+	msi_store_exit_vectors(to_msi_store(vector->table), &vector, 1);
+}
+
+static int msi_store_revive(struct msi_vector *vector)
+{
+	struct msi_store *store = to_msi_store(vector->table);
+	int ret;
+
+	ret = msi_store_init_vectors(store, &vector, 1);
+	if (ret)
+		return ret;
+
+	ret = msi_store_add_sysfs(vector);
+	if (ret) {
+		msi_store_exit_vectors(store, &vector, 1);
+		return ret;
+	}
+
+	msi_store_lock(store);
+	msi_irq_unpark(vector, msi_store_silence);
+	msi_store_unlock(store);
+	return 0;
 }
 
 static void msi_store_restore_vector(struct msi_store *store, struct msi_vector *vector)
 {
-	struct irq_desc *desc = irq_to_desc(vector->irq);
+	struct irq_desc *desc = irq_to_desc(msi_vector_irq(vector));
 	struct msi_message msg;
 	struct irq_data *data;
 	bool masked;
@@ -502,11 +599,12 @@ static void msi_store_restore(struct msi_table *table)
 	for (label = 0; ; label++) {
 		struct msi_vector *vector;
 
-		guard(rcu)();
+		guard(spinlock)(&table->labels.xa_lock);
 		vector = xa_find(&table->labels, &label, ULONG_MAX, XA_PRESENT);
 		if (!vector)
 			break;
-		msi_store_restore_vector(store, vector);
+		if (vector->live)
+			msi_store_restore_vector(store, vector);
 	}
 	msi_store_unlock(store);
 }
@@ -519,6 +617,7 @@ static void msi_store_destroy(struct msi_table *table)
 	if (table->abandoned)
 		return;
 
+	kernfs_put(store->irqs_dir);
 	store->dom_ops.msi_teardown(store->domain, &store->alloc_info);
 	irq_domain_remove(store->domain);
 	irq_domain_free_fwnode(store->fwnode);
@@ -529,8 +628,12 @@ static void msi_store_destroy(struct msi_table *table)
 static const struct msi_table_backend msi_store_backend = {
 	.kind		= "IMS",
 	.vector_size	= sizeof(struct msi_store_vector),
+	.desc		= msi_store_vector_desc,
 	.alloc		= msi_store_alloc,
 	.free		= msi_store_free,
+	.retire		= msi_store_retire,
+	.revive		= msi_store_revive,
+	.abandon	= msi_store_remove_sysfs,
 	.restore	= msi_store_restore,
 	.destroy	= msi_store_destroy,
 };
@@ -539,7 +642,9 @@ static bool msi_table_info_valid(const struct msi_table_info *info)
 {
 	const struct msi_table_ops *ops = info->ops;
 
-	if (!info->name || !ops == !info->mmio || info->flags & ~MSI_TABLE_UNREMAPPED)
+	if (!info->name || !ops == !info->mmio)
+		return false;
+	if (info->flags & ~(MSI_TABLE_UNREMAPPED | MSI_TABLE_NO_SYSFS))
 		return false;
 	if (info->mmio)
 		return msi_mmio_layout_valid(info->mmio, info->size);
@@ -708,6 +813,7 @@ struct msi_table *msi_allocate_table(struct device *dev, const struct msi_table_
 	store->table.name = store->name;
 	store->table.data = info->data;
 	store->table.size = info->size;
+	store->table.recycle = true;
 
 	ret = msi_table_register(&store->table);
 	if (ret)
@@ -718,6 +824,8 @@ struct msi_table *msi_allocate_table(struct device *dev, const struct msi_table_
 		msi_table_unregister(&store->table);
 		return ERR_PTR(ret);
 	}
+	if (!(info->flags & MSI_TABLE_NO_SYSFS))
+		store->irqs_dir = kernfs_find_and_get(dev->kobj.sd, "msi_irqs");
 	return &no_free_ptr(store)->table;
 }
 EXPORT_SYMBOL_GPL(msi_allocate_table);

@@ -30,12 +30,32 @@ struct pci_msi_table {
 	unsigned int		live;
 };
 
+/**
+ * struct pci_msi_vector - Vector of a PCI function
+ * @vector:	The vector
+ * @desc:	Its MSI descriptor, in the MSI data of the function
+ */
+struct pci_msi_vector {
+	struct msi_vector	vector;
+	struct msi_desc		*desc;
+};
+
 /* Protects the claim on pci_dev::msi_table */
 static DEFINE_MUTEX(pci_msi_claim_mutex);
 
 static inline struct pci_msi_table *to_pci_msi_table(struct msi_table *table)
 {
 	return container_of(table, struct pci_msi_table, table);
+}
+
+static struct msi_desc *pci_msi_vector_desc(const struct msi_vector *vector)
+{
+	return container_of_const(vector, struct pci_msi_vector, vector)->desc;
+}
+
+static void pci_msi_vector_set_irq(struct msi_vector *vector, unsigned int irq)
+{
+	container_of(vector, struct pci_msi_vector, vector)->desc = irq_get_msi_desc(irq);
 }
 
 static void pci_msi_table_disable(struct pci_msi_table *ptable)
@@ -147,10 +167,18 @@ static int pci_msix_table_alloc_static(struct pci_msi_table *ptable, struct msi_
 		entries[i].entry = vectors[i]->label;
 	ret = __pci_enable_msix_range(pdev, entries, 1, n, NULL, 0);
 	for (int i = 0; i < ret; i++)
-		vectors[i]->irq = entries[i].vector;
+		pci_msi_vector_set_irq(vectors[i], entries[i].vector);
 	if (ret > 0)
 		ptable->enabled = 1;
 	return ret;
+}
+
+static void pci_msix_table_note_fresh(struct msi_vector *vector)
+{
+	struct irq_desc *desc = irq_to_desc(msi_vector_irq(vector));
+
+	guard(raw_spinlock_irqsave)(&desc->lock);
+	msi_table_note_fresh(vector, desc);
 }
 
 static int pci_msix_table_alloc(struct msi_table *table, struct msi_vector **vectors,
@@ -167,7 +195,8 @@ static int pci_msix_table_alloc(struct msi_table *table, struct msi_vector **vec
 	if (pci_msix_can_alloc_dyn(pdev)) {
 		ret = pci_msix_table_alloc_dyn(ptable, vectors, n, affinity);
 		for (int i = 0; i < ret; i++)
-			vectors[i]->irq = msi_get_virq(&pdev->dev, vectors[i]->label);
+			pci_msi_vector_set_irq(vectors[i],
+					       msi_get_virq(&pdev->dev, vectors[i]->label));
 	} else {
 		ret = pci_msix_table_alloc_static(ptable, vectors, n, affinity);
 	}
@@ -175,8 +204,9 @@ static int pci_msix_table_alloc(struct msi_table *table, struct msi_vector **vec
 		pci_msi_table_disable(ptable);
 
 	for (int i = 0; i < ret; i++) {
-		vectors[i]->desc = irq_get_msi_desc(vectors[i]->irq);
 		ptable->live++;
+		if (!affinity)
+			pci_msix_table_note_fresh(vectors[i]);
 	}
 	return ret;
 }
@@ -212,6 +242,29 @@ static void pci_msix_table_free(struct msi_table *table, struct msi_vector **vec
 		pci_msi_table_disable(ptable);
 }
 
+static void pci_msix_table_retire(struct msi_vector *vector)
+{
+	msi_sysfs_remove_desc(vector->table->dev, msi_vector_desc(vector));
+}
+
+static int pci_msix_table_revive(struct msi_vector *vector)
+{
+	int ret = msi_sysfs_populate_desc(vector->table->dev, msi_vector_desc(vector));
+
+	if (!ret)
+		msi_irq_unpark(vector, NULL);
+	return ret;
+}
+
+static void pci_msi_table_abandon(struct msi_vector *vector)
+{
+	struct msi_desc *desc = msi_vector_desc(vector);
+
+	/* That of multiple MSI is for the other vectors too. */
+	if (desc->nvec_used == 1)
+		msi_sysfs_remove_desc(vector->table->dev, desc);
+}
+
 /* The first of @n vectors, as far as their messages were granted */
 static int pci_msi_table_take(struct pci_msi_table *ptable, struct msi_vector **vectors,
 			      unsigned int n, u32 lowest)
@@ -220,8 +273,7 @@ static int pci_msi_table_take(struct pci_msi_table *ptable, struct msi_vector **
 	unsigned int i;
 
 	for (i = 0; i < n && vectors[i]->label < ptable->enabled; i++) {
-		vectors[i]->irq = pci_irq_vector(pdev, vectors[i]->label);
-		vectors[i]->desc = irq_get_msi_desc(vectors[i]->irq);
+		pci_msi_vector_set_irq(vectors[i], pci_irq_vector(pdev, vectors[i]->label));
 	}
 	ptable->live += i;
 	if (i)
@@ -280,17 +332,23 @@ static void pci_msi_table_destroy(struct msi_table *table)
 
 static const struct msi_table_backend pci_msix_table_backend = {
 	.kind		= "PCI/MSI-X",
-	.vector_size	= sizeof(struct msi_vector),
+	.vector_size	= sizeof(struct pci_msi_vector),
+	.desc		= pci_msi_vector_desc,
 	.alloc		= pci_msix_table_alloc,
 	.free		= pci_msix_table_free,
+	.retire		= pci_msix_table_retire,
+	.revive		= pci_msix_table_revive,
+	.abandon	= pci_msi_table_abandon,
 	.destroy	= pci_msi_table_destroy,
 };
 
 static const struct msi_table_backend pci_msi_table_backend = {
 	.kind		= "PCI/MSI",
-	.vector_size	= sizeof(struct msi_vector),
+	.vector_size	= sizeof(struct pci_msi_vector),
+	.desc		= pci_msi_vector_desc,
 	.alloc		= pci_msi_table_alloc,
 	.free		= pci_msi_table_free,
+	.abandon	= pci_msi_table_abandon,
 	.destroy	= pci_msi_table_destroy,
 };
 
@@ -303,20 +361,10 @@ static const struct msi_table_backend pci_msi_table_backend = {
  */
 void pci_msi_table_wrote_msg(struct msi_table *table, struct msi_desc *desc)
 {
-	struct msi_message msg = msi_message_from_msg(&desc->msg);
-	bool valid = msi_message_valid(&msg);
+	const struct msi_message msg = msi_message_from_msg(&desc->msg);
 
 	trace_msi_vector_write_msg(table, desc->msi_index, desc->irq, &msg);
-
-	guard(rcu)();
-	for (unsigned int i = 0; i < desc->nvec_used; i++) {
-		struct msi_vector *vector = xa_load(&table->labels, desc->msi_index + i);
-
-		if (vector)
-			msi_vector_changed(vector, &msg);
-		/* The device adds the message number to the data of multiple MSI. */
-		msg.data += valid;
-	}
+	msi_table_changed(table, desc);
 }
 
 /* With the lock of the interrupt descriptor held */
@@ -342,6 +390,7 @@ static int pci_msi_table_init(struct msi_table *table, struct pci_dev *pdev, uns
 	if (nr_msix > 0 && pci_msi_domain_supports(pdev, MSI_FLAG_PCI_MSIX, ALLOW_LEGACY)) {
 		table->backend = &pci_msix_table_backend;
 		table->name = "PCI-MSIX";
+		table->recycle = pci_msix_can_alloc_dyn(pdev);
 		table->size = nr_msix;
 		return 0;
 	}

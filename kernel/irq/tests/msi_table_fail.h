@@ -28,9 +28,12 @@
 #include <linux/kernfs.h>
 #include <linux/msi_table_core.h>
 #include <linux/rbtree.h>
+#include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/xarray.h>
+
+#include "msi_table_parked.h"
 
 /* An end for a loop which would not find one */
 #define MSI_FAIL_MAX_POINTS	5000
@@ -117,12 +120,13 @@ static inline void msi_fail_init_irqs(void)
 	}
 }
 
+/* Those which somebody has */
 static inline int msi_fail_irqs(void)
 {
 	int n = 0;
 
 	for (unsigned int irq = 0; irq < msi_fail_irq_limit; irq++)
-		n += !!irq_get_irq_data(irq);
+		n += irq_get_irq_data(irq) && !msi_irq_is_parked(irq);
 	return n;
 }
 
@@ -157,7 +161,7 @@ static inline int msi_fail_labels(struct msi_table *table)
 
 	guard(rcu)();
 	xas_for_each(&xas, entry, ULONG_MAX)
-		n++;
+		n += !xas_get_mark(&xas, XA_FREE_MARK);
 	return n;
 }
 

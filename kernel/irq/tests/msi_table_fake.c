@@ -26,6 +26,7 @@
 #include <kunit/msi_table.h>
 
 #include "../internals.h"
+#include "../msi_table.h"
 
 /*
  * Addresses look like 4d53:<id of the parent>:<target CPU>:4. Bit 2 makes sure
@@ -458,12 +459,15 @@ EXPORT_SYMBOL_GPL(msi_fake_parent_fail_activate_nth);
  * msi_fake_parent_live - Count the interrupts which are allocated
  * @parent:	The parent
  *
- * Context: Any.
+ * Those which tables have parked are given back before.
+ *
+ * Context: May sleep.
  *
  * Return: the number of interrupts allocated from @parent and not freed
  */
 unsigned int msi_fake_parent_live(struct msi_fake_parent *parent)
 {
+	msi_tables_trim();
 	return atomic_read(&parent->live);
 }
 EXPORT_SYMBOL_GPL(msi_fake_parent_live);

@@ -21,6 +21,9 @@
 #define MTT_CAPACITY	64
 #define MTT_SIZE		32
 #define MTT_NR_VARIANTS	7
+#define MTT_BATCH_MAX	40
+
+struct task_struct;
 
 /**
  * struct mtt_variant - A kind of store on a kind of parent
@@ -72,6 +75,56 @@ struct mtt_hits {
 	int		irq;
 };
 
+/**
+ * struct mtt_batch - Vectors which were allocated together
+ * @n:		How many
+ * @vectors:	The vectors
+ * @irqs:	Their interrupt numbers
+ * @labels:	Their labels
+ * @hits:	Their handlers' dev_id, NULL without a handler
+ */
+struct mtt_batch {
+	unsigned int		n;
+	struct msi_vector	*vectors[MTT_BATCH_MAX];
+	unsigned int		irqs[MTT_BATCH_MAX];
+	u32			labels[MTT_BATCH_MAX];
+	struct mtt_hits		*hits[MTT_BATCH_MAX];
+};
+
+/**
+ * struct mtt_watch - A watcher which remembers what it was told
+ * @watcher:	The watcher
+ * @msg:	The last message
+ * @calls:	How often it was told
+ * @closed:	It does not watch, and must not be called
+ * @wrong:	Number of calls which were against the rules
+ */
+struct mtt_watch {
+	struct msi_watcher	watcher;
+	struct msi_message	msg;
+	atomic_t		calls;
+	bool			closed;
+	atomic_t		wrong;
+};
+
+/**
+ * struct mtt_racer - A thread which does one thing over and over
+ * @step:	The thing
+ * @ctx:	The test's context
+ * @vector:	A vector which outlives the thread
+ * @task:	The thread
+ * @steps:	How often @step has been called
+ * @wrong:	How often something was not as it should be
+ */
+struct mtt_racer {
+	void			(*step)(struct mtt_racer *racer);
+	struct mtt_ctx		*ctx;
+	struct msi_vector	*vector;
+	struct task_struct	*task;
+	atomic_t		steps;
+	unsigned int		wrong;
+};
+
 int mtt_init_variant(struct kunit *test, const struct mtt_variant *variant);
 int mtt_init(struct kunit *test);
 void mtt_exit(struct kunit *test);
@@ -86,6 +139,8 @@ struct mtt_hits *mtt_new_hits(struct kunit *test);
 
 struct msi_table_info mtt_info(struct mtt_ctx *ctx);
 struct mtt_ctx *mtt_create(struct kunit *test, u32 size);
+struct mtt_ctx *mtt_create_on(struct kunit *test, u32 size, unsigned int capacity,
+			      unsigned int flags);
 long mtt_create_error(struct kunit *test, const struct msi_table_info *info);
 void mtt_expect_creatable(struct kunit *test);
 
@@ -103,15 +158,39 @@ bool mtt_msg_valid(struct msi_message msg);
 bool mtt_msg_equal(struct msi_message a, struct msi_message b);
 int mtt_fire(struct kunit *test, u32 label);
 void mtt_expect_delivery(struct kunit *test, u32 label, struct mtt_hits *hits);
+void mtt_expect_armed(struct kunit *test, struct msi_vector *vector);
 bool mtt_reaches(atomic_t *count, int value);
 
 bool mtt_irq_exists(unsigned int irq);
+void mtt_expect_unused(struct kunit *test, unsigned int irq);
+void mtt_limit_parked(struct kunit *test, unsigned int max);
 bool mtt_in_sysfs(struct device *dev, unsigned int irq);
 const struct cpumask *mtt_other_cpu(struct kunit *test);
 void mtt_expect_gone(struct kunit *test, const unsigned int *irqs, const u32 *labels,
 		     unsigned int n);
+void mtt_expect_empty(struct kunit *test);
 void mtt_leak(struct kunit *test, unsigned int irqs);
 void mtt_expect_dead(struct kunit *test, unsigned int irq, struct mtt_hits *hits);
+
+struct mtt_batch *mtt_batch_new(struct kunit *test);
+int mtt_batch_try(struct kunit *test, struct mtt_batch *batch, const struct msi_vector_request *req,
+		  unsigned int min, unsigned int max);
+int mtt_batch_try_range(struct kunit *test, struct mtt_batch *batch, u32 lowest, u32 highest,
+			unsigned int min, unsigned int max);
+struct mtt_batch *mtt_batch_alloc(struct kunit *test, u32 lowest, u32 highest, unsigned int n);
+void mtt_batch_expect_labels_from(struct kunit *test, const struct mtt_batch *batch, u32 first);
+void mtt_batch_request(struct kunit *test, struct mtt_batch *batch);
+void mtt_batch_expect_delivery(struct kunit *test, const struct mtt_batch *batch);
+void mtt_batch_free(struct kunit *test, struct mtt_batch *batch);
+void mtt_batch_expect_gone(struct kunit *test, const struct mtt_batch *batch);
+
+struct mtt_watch *mtt_watch_new(struct kunit *test);
+struct mtt_watch *mtt_watch_start(struct kunit *test, struct msi_vector *vector);
+void mtt_watch_stop(struct msi_vector *vector, struct mtt_watch *watch);
+
+struct mtt_racer *mtt_start_racer(struct kunit *test, void (*step)(struct mtt_racer *racer),
+				  struct msi_vector *vector);
+void mtt_finish_racer(struct kunit *test, struct mtt_racer *racer);
 
 /* Messages do not change with the affinity. */
 static inline bool mtt_stable(const struct mtt_ctx *ctx)

@@ -28,12 +28,16 @@ from kunit_printer import null_printer  # noqa: E402
 # which finds no device, passes for silence.
 KUNIT_SUITES = [
     'irq_test_cases', 'rust_doctests_kernel', 'rust_kernel_msi',
+    'rust_kernel_msi_batch', 'rust_kernel_msi_stores', 'rust_kernel_msi_mmio',
+    'rust_kernel_msi_lent', 'rust_kernel_msi_auxiliary',
+    'rust_kernel_msi_watch',
     'msi_table_create', 'msi_table_alloc', 'msi_table_irq', 'msi_table_free',
     'msi_table_threads', 'msi_table_batch', 'msi_table_slow', 'msi_table_mmio',
     'msi_table_watch', 'msi_table_power', 'msi_table_aux', 'msi_table_look',
-    'msi_table_fail', 'msi_table_pci', 'msi_table_pci_vectors',
+    'msi_table_recycle', 'msi_table_fail', 'msi_table_pci', 'msi_table_pci_vectors',
     'msi_table_pci_affinity', 'msi_table_pci_store', 'msi_table_pci_fake',
-    'msi_table_multi', 'msi_table_doorbell', 'msi_table_pm',
+    'msi_table_pci_recycle', 'msi_table_multi', 'msi_table_doorbell',
+    'msi_table_pm',
 ]
 PLAIN_SUITES = [
     'msi_table_pci', 'msi_table_pci_vectors', 'msi_table_pci_affinity',
@@ -108,7 +112,7 @@ KUNIT_BOOTS = {
              [MANY_TEST], False),
 }
 # Suites which take long, in seconds, and those which are not for every day
-TIMEOUTS = {'fail': 1200, 'many': 3600}
+TIMEOUTS = {'kunit': 900, 'fail': 1200, 'many': 3600}
 BY_NAME = ['many']
 
 # The devices, and which script of guest/ to run
@@ -129,7 +133,7 @@ TIMER_SUITES = {
 }
 
 
-def qemu(devices, append):
+def qemu(devices, append, build=BUILD):
     # With 5-level page tables KASAN reports, now and then, an interrupt that
     # comes while identify_boot_cpu() has the features of the CPU cleared.
     accel = ['kvm', '-cpu', 'host'] if os.environ.get('KVM') else \
@@ -138,8 +142,8 @@ def qemu(devices, append):
             '-M', 'q35,kernel-irqchip=split', '-accel', *accel,
             '-smp', '2', '-m', '1G', '-nodefaults', '-display', 'none',
             '-no-reboot', *devices,
-            '-kernel', BUILD / 'arch/x86/boot/bzImage',
-            '-initrd', BUILD / 'initramfs.cpio',
+            '-kernel', build / 'arch/x86/boot/bzImage',
+            '-initrd', build / 'initramfs.cpio',
             '-append', f'console=ttyS0 loglevel=8 printk.time=0 '
                        f'printk.devkmsg=on panic=-1 {append}']
 
@@ -147,16 +151,17 @@ def qemu(devices, append):
 class Boot:
     """One boot: .console is its text, .trouble what went wrong if not None."""
 
-    def __init__(self, name, devices, append, timeout=600):
+    def __init__(self, name, devices, append, timeout=600, build=BUILD):
         log = LOGS / f'boot-{name}.log'
         log.unlink(missing_ok=True)
         self.log = HOST_LOGS / log.name
         self.trouble = None
-        with subprocess.Popen([*qemu(devices, append), '-serial', f'file:{log}'],
+        with subprocess.Popen([*qemu(devices, append, build),
+                               '-serial', f'file:{log}'],
                               stdin=subprocess.DEVNULL, text=True,
                               stderr=subprocess.PIPE) as process:
             try:
-                _, errors = process.communicate(timeout=timeout)
+                errors = self.attend(process, log, timeout)
                 if process.returncode:
                     self.trouble = errors or f'QEMU: {process.returncode}'
             except subprocess.TimeoutExpired:
@@ -167,6 +172,10 @@ class Boot:
         self.console = text.replace('\r', '')
         if not self.trouble and not END.search(self.console):
             self.trouble = 'the run did not reach its end'
+
+    def attend(self, process, log, timeout):
+        """Until QEMU has ended; what it had to say."""
+        return process.communicate(timeout=timeout)[1]
 
     def results(self):
         """(name, passed or None if skipped, detail) of each test."""
@@ -316,12 +325,13 @@ SUITES = {
 }
 
 
-def test(names):
+def test(names, suites=None):
+    suites = suites or SUITES
     passed = failed = skipped = 0
     for suite in names:
         begin = time.monotonic()
         print(f'{suite} ... ', end='', flush=True)
-        said = list(SUITES[suite]())
+        said = list(suites[suite]())
         results = [result for result in said if not isinstance(result, str)]
         bad = [(name, detail) for name, good, detail in results
                if good is not None and not good]

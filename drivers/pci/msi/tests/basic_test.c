@@ -7,7 +7,6 @@
 #include <kunit/test.h>
 
 #include <linux/irq.h>
-#include <linux/irqdesc.h>
 #include <linux/module.h>
 #include <linux/msi_table.h>
 #include <linux/pci.h>
@@ -593,7 +592,7 @@ static void msi_table_pci_foreign_handler(struct kunit *test)
 	disable_irq(irq);
 	enable_irq(irq);
 	free_irq(irq, &igb->vectors[4]);
-	KUNIT_EXPECT_NOT_NULL(test, irq_to_desc(irq));
+	KUNIT_EXPECT_NOT_NULL(test, irq_get_irq_data(irq));
 	igb->nr_irqs++;
 
 	KUNIT_ASSERT_EQ(test, device_attach(&igb->pdev->dev), 1);

@@ -11,11 +11,11 @@
 #include <linux/io.h>
 #include <linux/iopoll.h>
 #include <linux/irq.h>
-#include <linux/irqdesc.h>
 #include <linux/kthread.h>
 #include <linux/msi_table.h>
 #include <linux/pci.h>
 
+#include "../../../../kernel/irq/tests/msi_table_parked.h"
 #include "igb.h"
 
 unsigned int igb_count_irqs(void)
@@ -23,7 +23,7 @@ unsigned int igb_count_irqs(void)
 	unsigned int irq, n = 0;
 
 	for (irq = 0; irq < irq_get_nr_irqs(); irq++)
-		n += !!irq_to_desc(irq);
+		n += !!irq_get_irq_data(irq);
 	return n;
 }
 
@@ -449,7 +449,9 @@ void igb_expect_entries(struct kunit *test, unsigned long labels)
 
 	KUNIT_EXPECT_EQ(test, igb_msix_on(igb), labels != 0);
 	for (label = 0; label < IGB_NR_MSIX && labels; label++) {
-		KUNIT_EXPECT_EQ_MSG(test, pci_irq_vector(igb->pdev, label) > 0,
+		int irq = pci_irq_vector(igb->pdev, label);
+
+		KUNIT_EXPECT_EQ_MSG(test, irq > 0 && !msi_irq_is_parked(irq),
 				    !!(labels & BIT(label)), "entry %u", label);
 		if (!(labels & BIT(label)))
 			KUNIT_EXPECT_TRUE_MSG(test, igb_read_entry(igb, label, &msg), "entry %u",

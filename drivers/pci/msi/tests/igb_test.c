@@ -280,8 +280,10 @@ static struct igb_vf *igb_vf_create(struct kunit *test)
 	pci_unlock_rescan_remove();
 	KUNIT_ASSERT_EQ_MSG(test, ret, 0, "pci_enable_sriov()");
 
-	vf->pdev = pci_get_domain_bus_and_slot(pci_domain_nr(pf->bus), pci_iov_virtfn_bus(pf, 0),
-					       pci_iov_virtfn_devfn(pf, 0));
+	for_each_pci_dev(vf->pdev) {
+		if (vf->pdev->is_virtfn && pci_physfn(vf->pdev) == pf)
+			break;
+	}
 	KUNIT_ASSERT_NOT_NULL(test, vf->pdev);
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, igb_vf_put, vf->pdev));
 	kunit_info(test, "VF %s: %04x:%04x, BAR 0 %pR, MSI-X at 0x%x, MSI domain %s\n",

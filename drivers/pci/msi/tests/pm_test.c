@@ -30,7 +30,6 @@
 #include <linux/syscore_ops.h>
 #include <linux/workqueue.h>
 
-#include "../../pci.h"
 #include "igb.h"
 
 /*
@@ -646,7 +645,7 @@ static void msi_table_pm_suspend(struct kunit *test)
 
 static void pm_need_reset(struct kunit *test, struct pm_igb *pm)
 {
-	if (!pci_reset_supported(pm->igb.pdev))
+	if (!pm->igb.pdev->reset_methods[0])
 		kunit_skip(test, "the Intel 82576 has no function reset");
 }
 

@@ -17,7 +17,6 @@
 #include <linux/dma-mapping.h>
 #include <linux/iopoll.h>
 #include <linux/irq.h>
-#include <linux/irqdesc.h>
 #include <linux/msi_table.h>
 #include <linux/pci.h>
 
@@ -660,7 +659,7 @@ static void msi_table_multi_foreign_handler(struct kunit *test)
 	xhci_raise(test, 1);
 	xhci_free(table, xhci);
 	KUNIT_EXPECT_FALSE(test, xhci_msi_on(xhci));
-	KUNIT_EXPECT_NOT_NULL(test, irq_to_desc(irq));
+	KUNIT_EXPECT_NOT_NULL(test, irq_get_irq_data(irq));
 
 	/* The function is as good as new. */
 	table = xhci_create(test);
@@ -672,7 +671,7 @@ static void msi_table_multi_foreign_handler(struct kunit *test)
 	disable_irq(irq);
 	enable_irq(irq);
 	free_irq(irq, &xhci->vectors[2]);
-	KUNIT_EXPECT_NOT_NULL(test, irq_to_desc(irq));
+	KUNIT_EXPECT_NOT_NULL(test, irq_get_irq_data(irq));
 
 	/* No more than the one block is lost. */
 	left = igb_count_irqs() - nr_irqs;

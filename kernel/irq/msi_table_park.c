@@ -1,0 +1,407 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Parked vectors of MSI tables
+ *
+ * Nearly all of the time that it takes to allocate or free an interrupt goes
+ * into its descriptor: memory, a kobject, the tree of descriptors, all under
+ * global locks. So a vector which is freed keeps its interrupt for a while, and
+ * whoever wants its label next gets that, reset to what it was when it was new.
+ *
+ * A parked interrupt is not activated: on x86 it holds the reservation of a CPU
+ * vector, not one. It is cut off from the store, and nobody can see it but in
+ * debugfs and below /sys/kernel/irq.
+ */
+#include <kunit/visibility.h>
+#include <linux/export.h>
+#include <linux/init.h>
+#include <linux/irq.h>
+#include <linux/kernel_stat.h>
+#include <linux/moduleparam.h>
+#include <linux/msi_table_core.h>
+#include <linux/mutex.h>
+#include <linux/percpu_counter.h>
+#include <linux/proc_fs.h>
+#include <linux/shrinker.h>
+#include <linux/slab.h>
+#include <linux/workqueue.h>
+
+#include <trace/events/msi_table.h>
+
+#include "internals.h"
+#include "msi_table.h"
+
+#undef MODULE_PARAM_PREFIX
+#define MODULE_PARAM_PREFIX	"msi_table."
+
+/* Parked vectors are given back in portions of this size. */
+#define MSI_TABLE_TRIM_BATCH	32
+
+unsigned int msi_table_max_parked = 64;
+EXPORT_SYMBOL_IF_KUNIT(msi_table_max_parked);
+module_param_named(max_parked, msi_table_max_parked, uint, 0644);
+MODULE_PARM_DESC(max_parked, "Free vectors which a table keeps for reuse, 0 for none");
+
+/* Of all tables together, more or less: counted per CPU */
+#define MSI_TABLES_MAX_PARKED	4096
+
+static struct percpu_counter msi_tables_parked;
+
+/*
+ * The flow handler of a parked interrupt. The message was still on its way when
+ * the vector was freed, or somebody sends what he should not.
+ */
+static void msi_irq_handle_parked(struct irq_desc *desc)
+{
+	struct irq_data *data = &desc->irq_data;
+
+	guard(raw_spinlock)(&desc->lock);
+	if (desc->handle_irq == msi_irq_handle_parked) {
+		struct msi_table *table = irq_desc_get_handler_data(desc);
+
+		atomic_inc(&table->late);
+	}
+	msi_cut_off_chip.irq_ack(data);
+	msi_cut_off_chip.irq_eoi(data);
+}
+
+static void msi_irq_save(struct irq_desc *desc, struct msi_irq_state *state)
+{
+	struct irq_data *data = irq_desc_get_irq_data(desc);
+
+	*state = (struct msi_irq_state) {
+		.chip		= data->chip,
+		.chip_data	= data->chip_data,
+		.handle_irq	= desc->handle_irq,
+		.handler_data	= irq_desc_get_handler_data(desc),
+		.name		= desc->name,
+		.settings	= desc->status_use_accessors,
+		.internal	= desc->istate,
+		.state		= data->common->state_use_accessors,
+		.effective	= cpumask_first(irq_data_get_effective_affinity_mask(data)),
+	};
+}
+
+static bool msi_irq_is_like(struct irq_desc *desc, const struct msi_irq_state *state)
+{
+	struct irq_data *data = irq_desc_get_irq_data(desc);
+
+	return data->chip == state->chip && data->chip_data == state->chip_data &&
+	       desc->handle_irq == state->handle_irq &&
+	       irq_desc_get_handler_data(desc) == state->handler_data &&
+	       desc->name == state->name && desc->status_use_accessors == state->settings &&
+	       desc->istate == state->internal &&
+	       data->common->state_use_accessors == state->state &&
+	       cpumask_first(irq_data_get_effective_affinity_mask(data)) == state->effective;
+}
+
+/**
+ * msi_table_note_fresh - Remember what an interrupt is like before a driver has it
+ * @vector:	Vector which was just allocated, without any particular affinity
+ * @desc:	The descriptor of its interrupt
+ *
+ * The first one of a table serves as the model for all. One which differs from
+ * it, which is not expected, is not parked. Nor is one which is active from the
+ * beginning: it has more than a reservation.
+ *
+ * Context: With the lock of @desc held.
+ */
+void msi_table_note_fresh(struct msi_vector *vector, struct irq_desc *desc)
+{
+	struct msi_table *table = vector->table;
+
+	if (!table->recycle || irqd_is_activated(&desc->irq_data))
+		return;
+
+	scoped_guard(raw_spinlock, &table->watch_lock) {
+		if (!table->fresh.chip)
+			msi_irq_save(desc, &table->fresh);
+	}
+	vector->recyclable = msi_irq_is_like(desc, &table->fresh);
+}
+
+/* What the irq core or a parent remembers of the driver, and reset can't reach */
+static bool msi_irq_has_past(struct irq_desc *desc)
+{
+	struct irq_data *data = irq_desc_get_irq_data(desc);
+
+	return irqd_is_activated(data) || irqd_affinity_is_managed(data) ||
+	       irqd_is_wakeup_set(data) || irqd_is_forwarded_to_vcpu(data) ||
+	       desc->percpu_enabled || desc->affinity_notify;
+}
+
+/* Makes an interrupt which has no handler any more like a new one */
+static void msi_irq_reset(struct irq_desc *desc, const struct msi_irq_state *fresh)
+{
+	struct irq_data *data = irq_desc_get_irq_data(desc);
+	int cpu;
+
+	desc->name = fresh->name;
+	desc->status_use_accessors = fresh->settings;
+	data->common->state_use_accessors = fresh->state;
+	desc->istate = fresh->internal;
+	desc->depth = 1;
+	desc->wake_depth = 0;
+	desc->tot_count = 0;
+	desc->last_unhandled = 0;
+	desc->irq_count = 0;
+	desc->irqs_unhandled = 0;
+	atomic_set(&desc->threads_handled, 0);
+	desc->threads_handled_last = 0;
+	desc->threads_oneshot = 0;
+	desc->parent_irq = 0;
+	for_each_possible_cpu(cpu)
+		*per_cpu_ptr(desc->kstat_irqs, cpu) = (struct irqstat) { };
+
+#ifdef CONFIG_SMP
+	desc->affinity_hint = NULL;
+	desc->redirect.target_cpu = 0;
+	cpumask_copy(desc->irq_common_data.affinity, irq_default_affinity);
+#endif
+#ifdef CONFIG_GENERIC_PENDING_IRQ
+	cpumask_clear(desc->pending_mask);
+#endif
+	irq_data_update_effective_affinity(data, fresh->effective < nr_cpu_ids ?
+					   cpumask_of(fresh->effective) : cpu_none_mask);
+}
+
+/* Nobody has asked for the interrupt yet, so there is no such folder. */
+static void msi_irq_remove_proc(struct irq_desc *desc)
+{
+#ifdef CONFIG_PROC_FS
+	if (desc->dir)
+		proc_remove(desc->dir);
+	desc->dir = NULL;
+#endif
+}
+
+static bool msi_irq_park(struct irq_desc *desc, struct msi_table *table)
+{
+	struct msi_desc *msi_desc = irq_data_get_msi_desc(&desc->irq_data);
+	const struct msi_irq_state *fresh = &table->fresh;
+
+	msi_irq_remove_proc(desc);
+
+	guard(raw_spinlock_irqsave)(&desc->lock);
+	if (msi_irq_has_past(desc) || desc->irq_data.chip != fresh->chip)
+		return false;
+
+	msi_irq_reset(desc, fresh);
+	msi_desc->write_msi_msg = NULL;
+	msi_desc->write_msi_msg_data = NULL;
+	desc->irq_data.chip = &msi_cut_off_chip;
+	desc->irq_data.chip_data = NULL;
+	desc->handle_irq = msi_irq_handle_parked;
+	desc->irq_common_data.handler_data = table;
+	return true;
+}
+
+/**
+ * msi_irq_unpark - Give a parked interrupt back to its chip
+ * @vector:	Parked vector
+ * @silence:	Optional. Called for the vector with the lock of the interrupt
+ *		descriptor held.
+ *
+ * For msi_table_backend::revive.
+ *
+ * Context: Any.
+ */
+void msi_irq_unpark(struct msi_vector *vector, void (*silence)(struct msi_vector *vector))
+{
+	const struct msi_irq_state *fresh = &vector->table->fresh;
+	struct irq_desc *desc = irq_to_desc(msi_vector_irq(vector));
+
+	guard(raw_spinlock_irqsave)(&desc->lock);
+	desc->irq_data.chip = fresh->chip;
+	desc->irq_data.chip_data = fresh->chip_data;
+	desc->handle_irq = fresh->handle_irq;
+	desc->irq_common_data.handler_data = fresh->handler_data;
+	if (silence)
+		silence(vector);
+}
+
+/* More or less, when several are freed at the same time */
+static bool msi_table_may_park(struct msi_table *table)
+{
+	return table->recycle &&
+	       READ_ONCE(table->nr_parked) < READ_ONCE(msi_table_max_parked) &&
+	       percpu_counter_read_positive(&msi_tables_parked) < MSI_TABLES_MAX_PARKED;
+}
+
+/**
+ * msi_table_put_parked - Offer a parked vector to whoever looks for a free label
+ * @vector:	The vector
+ *
+ * Context: Any but with the lock of msi_table::labels held.
+ */
+void msi_table_put_parked(struct msi_vector *vector)
+{
+	struct msi_table *table = vector->table;
+	XA_STATE(xas, &table->labels, vector->label);
+
+	percpu_counter_inc(&msi_tables_parked);
+	guard(spinlock)(&table->labels.xa_lock);
+	WRITE_ONCE(table->nr_parked, table->nr_parked + 1);
+	list_add(&vector->parked_node, &table->parked);
+	xas_load(&xas);
+	xas_set_mark(&xas, XA_FREE_MARK);
+}
+
+/**
+ * msi_table_take_parked - Take a parked vector
+ * @vector:	The vector, for msi_vector_unpark() or to be freed
+ * @xas:	Where it is in msi_table::labels
+ *
+ * Its label is not free any more.
+ *
+ * Context: With the lock of msi_table::labels held.
+ */
+void msi_table_take_parked(struct msi_vector *vector, struct xa_state *xas)
+{
+	struct msi_table *table = vector->table;
+
+	WRITE_ONCE(table->nr_parked, table->nr_parked - 1);
+	list_del(&vector->parked_node);
+	xas_clear_mark(xas, XA_FREE_MARK);
+	percpu_counter_dec(&msi_tables_parked);
+}
+
+/**
+ * msi_vector_park - Keep the interrupt of a vector which is freed
+ * @vector:	The vector
+ * @desc:	The descriptor of its interrupt, which has no handler
+ *
+ * Context: May sleep.
+ *
+ * Return: true if the vector is free now, false if it has to be freed
+ */
+bool msi_vector_park(struct msi_vector *vector, struct irq_desc *desc)
+{
+	struct msi_table *table = vector->table;
+
+	if (!vector->recyclable || !msi_table_may_park(table) || !msi_irq_park(desc, table))
+		return false;
+
+	trace_msi_vector_free(table, vector->label, irq_desc_get_irq(desc));
+	table->backend->retire(vector);
+	vector->parked = true;
+	msi_table_put_parked(vector);
+	return true;
+}
+
+/**
+ * msi_vector_unpark - Use a parked vector again
+ * @vector:	The vector, taken from the table, with a cookie
+ *
+ * Context: May sleep.
+ *
+ * Return: 0, or an error of msi_table_backend::revive, and the vector is still
+ * parked
+ */
+int msi_vector_unpark(struct msi_vector *vector)
+{
+	int ret = vector->table->backend->revive(vector);
+
+	if (!ret)
+		vector->parked = false;
+	return ret;
+}
+
+static unsigned int msi_table_extract_parked(struct msi_table *table, struct msi_vector **vectors,
+					     unsigned int max)
+{
+	struct msi_vector *vector, *next;
+	unsigned int n = 0;
+
+	guard(spinlock)(&table->labels.xa_lock);
+	list_for_each_entry_safe(vector, next, &table->parked, parked_node) {
+		XA_STATE(xas, &table->labels, vector->label);
+
+		if (n == max)
+			break;
+		xas_load(&xas);
+		msi_table_take_parked(vector, &xas);
+		vectors[n++] = vector;
+	}
+	return n;
+}
+
+/**
+ * msi_table_trim - Give back the interrupts of parked vectors
+ * @table:	The table
+ *
+ * Who allocates meanwhile waits: the labels are free, but just can't be had.
+ *
+ * Context: May sleep.
+ *
+ * Return: how many there were
+ */
+unsigned int msi_table_trim(struct msi_table *table)
+{
+	struct msi_vector *vectors[MSI_TABLE_TRIM_BATCH];
+	unsigned int n, total = 0;
+
+	guard(rwsem_write)(&table->trim_sem);
+	while ((n = msi_table_extract_parked(table, vectors, ARRAY_SIZE(vectors)))) {
+		msi_table_discard(table, vectors, n);
+		total += n;
+	}
+	return total;
+}
+
+/**
+ * msi_tables_trim - Give back the interrupts of all parked vectors
+ *
+ * Context: May sleep.
+ *
+ * Return: how many there were
+ */
+unsigned int msi_tables_trim(void)
+{
+	struct msi_table *table;
+	unsigned int total = 0;
+
+	guard(mutex)(&msi_tables_mutex);
+	list_for_each_entry(table, &msi_tables, node)
+		total += msi_table_trim(table);
+	return total;
+}
+
+static void msi_tables_trim_work(struct work_struct *work)
+{
+	msi_tables_trim();
+}
+
+static DECLARE_WORK(msi_tables_trimmer, msi_tables_trim_work);
+
+static unsigned long msi_tables_count_parked(struct shrinker *shrinker, struct shrink_control *sc)
+{
+	return percpu_counter_sum_positive(&msi_tables_parked) ? : SHRINK_EMPTY;
+}
+
+/* Memory is allocated under all the locks that are taken to free an interrupt. */
+unsigned long msi_tables_shrink(struct shrinker *shrinker, struct shrink_control *sc)
+{
+	schedule_work(&msi_tables_trimmer);
+	return SHRINK_STOP;
+}
+EXPORT_SYMBOL_IF_KUNIT(msi_tables_shrink);
+
+static int __init msi_table_park_init(void)
+{
+	struct shrinker *shrinker;
+	int ret;
+
+	ret = percpu_counter_init(&msi_tables_parked, 0, GFP_KERNEL);
+	if (ret)
+		return ret;
+
+	shrinker = shrinker_alloc(0, "msi_tables");
+	if (!shrinker)
+		return -ENOMEM;
+
+	shrinker->count_objects = msi_tables_count_parked;
+	shrinker->scan_objects = msi_tables_shrink;
+	shrinker_register(shrinker);
+	return 0;
+}
+core_initcall(msi_table_park_init);

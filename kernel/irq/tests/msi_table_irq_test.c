@@ -1,0 +1,416 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * KUnit tests for MSI tables: the life of a message, from the handler which is
+ * installed to the handler which is freed
+ */
+#include <linux/cpumask.h>
+#include <linux/interrupt.h>
+#include <linux/irq.h>
+
+#include "msi_table_test.h"
+
+KUNIT_ARRAY_PARAM_DESC(mtt_variant, mtt_variants, name);
+
+static irqreturn_t mtt_wake_handler(int irq, void *dev_id)
+{
+	mtt_handler(irq, dev_id);
+	return IRQ_WAKE_THREAD;
+}
+
+static irqreturn_t mtt_thread(int irq, void *dev_id)
+{
+	struct mtt_hits *hits = dev_id;
+
+	atomic_inc(&hits->thread);
+	return IRQ_HANDLED;
+}
+
+static void irq_no_message_before_request(struct kunit *test)
+{
+	struct mtt_ctx *ctx = mtt_create(test, MTT_SIZE);
+	struct msi_vector *vector = mtt_alloc(test, 2);
+	struct msi_message msg;
+
+	KUNIT_EXPECT_EQ(test, msi_vector_get_msg(vector, &msg), -EAGAIN);
+	KUNIT_EXPECT_EQ(test, mtt_fire(test, 2), -EAGAIN);
+	KUNIT_EXPECT_EQ(test, mtt_slot(test, 2).writes, 0);
+	if (ctx->ops.mask)
+		KUNIT_EXPECT_TRUE(test, mtt_slot(test, 2).masked);
+	else
+		KUNIT_EXPECT_GT(test, mtt_slot(test, 2).clears, 0);
+}
+
+static void irq_message_on_request(struct kunit *test)
+{
+	struct msi_fake_slot slot;
+	struct msi_vector *vector;
+	struct msi_message msg;
+
+	mtt_create(test, MTT_SIZE);
+	vector = mtt_alloc(test, 2);
+	mtt_request(test, vector);
+
+	slot = mtt_slot(test, 2);
+	KUNIT_EXPECT_FALSE(test, slot.masked);
+	KUNIT_EXPECT_TRUE(test, mtt_msg_valid(slot.msg));
+	KUNIT_EXPECT_EQ(test, msi_vector_get_msg(vector, &msg), 0);
+	KUNIT_EXPECT_TRUE(test, mtt_msg_equal(msg, slot.msg));
+}
+
+static void irq_delivers_to_its_handler(struct kunit *test)
+{
+	struct msi_vector *vectors[4];
+	struct mtt_hits *hits[4];
+
+	mtt_create(test, MTT_SIZE);
+	for (unsigned int i = 0; i < 4; i++) {
+		vectors[i] = mtt_alloc(test, 3 * i);
+		hits[i] = mtt_request(test, vectors[i]);
+	}
+	for (unsigned int i = 0; i < 4; i++) {
+		KUNIT_EXPECT_EQ(test, mtt_fire(test, 3 * i), 0);
+		for (unsigned int j = 0; j < 4; j++)
+			KUNIT_EXPECT_EQ(test, atomic_read(&hits[j]->hard), j <= i);
+		KUNIT_EXPECT_EQ(test, hits[i]->irq, msi_vector_irq(vectors[i]));
+	}
+}
+
+static void irq_message_gone_on_free(struct kunit *test)
+{
+	struct mtt_ctx *ctx = mtt_create(test, MTT_SIZE);
+	struct msi_fake_slot slot;
+	struct msi_vector *vector;
+	struct msi_message msg;
+	struct mtt_hits *hits;
+
+	vector = mtt_alloc(test, 2);
+	hits = mtt_request(test, vector);
+	KUNIT_ASSERT_EQ(test, msi_vector_get_msg(vector, &msg), 0);
+	msi_vector_free_irq(vector);
+
+	slot = mtt_slot(test, 2);
+	KUNIT_EXPECT_FALSE(test, mtt_msg_valid(slot.msg));
+	KUNIT_EXPECT_EQ(test, slot.masked, !!ctx->ops.mask);
+	KUNIT_EXPECT_EQ(test, msi_fake_parent_inject(ctx->parent, &msg), -ENOENT);
+	KUNIT_EXPECT_EQ(test, msi_vector_get_msg(vector, &msg), -EAGAIN);
+	KUNIT_EXPECT_EQ(test, atomic_read(&hits->hard), 0);
+}
+
+static void irq_request_again(struct kunit *test)
+{
+	struct msi_vector *vector;
+	struct mtt_hits *hits;
+
+	mtt_create(test, MTT_SIZE);
+	vector = mtt_alloc(test, 2);
+	for (unsigned int i = 0; i < 3; i++) {
+		hits = mtt_request(test, vector);
+		mtt_expect_delivery(test, 2, hits);
+		msi_vector_free_irq(vector);
+		KUNIT_EXPECT_EQ(test, mtt_fire(test, 2), -EAGAIN);
+		KUNIT_EXPECT_EQ(test, atomic_read(&hits->hard), 1);
+	}
+}
+
+static void irq_free_without_request(struct kunit *test)
+{
+	struct msi_vector *vector;
+
+	mtt_create(test, MTT_SIZE);
+	vector = mtt_alloc(test, 2);
+	kunit_warning_suppress(test) {
+		msi_vector_free_irq(vector);
+		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 0);
+	}
+	mtt_expect_delivery(test, 2, mtt_request(test, vector));
+}
+
+static void irq_request_twice(struct kunit *test)
+{
+	struct mtt_hits *hits, *more = mtt_new_hits(test);
+	struct msi_vector *vector;
+
+	mtt_create(test, MTT_SIZE);
+	vector = mtt_alloc(test, 2);
+	hits = mtt_request(test, vector);
+	KUNIT_EXPECT_EQ(test, mtt_try_request(vector, more), -EBUSY);
+	mtt_expect_delivery(test, 2, hits);
+	KUNIT_EXPECT_EQ(test, atomic_read(&more->hard), 0);
+}
+
+/* No CPU vector is left when the reservation is called in. */
+static void irq_request_fails(struct kunit *test)
+{
+	struct mtt_ctx *ctx = mtt_create(test, MTT_SIZE);
+	struct mtt_hits *hits = mtt_new_hits(test);
+	struct msi_vector *vector;
+	struct msi_message msg;
+
+	vector = mtt_alloc(test, 2);
+	msi_fake_parent_fail_activate_nth(ctx->parent, 1);
+	KUNIT_EXPECT_EQ(test, mtt_try_request(vector, hits), -ENOSPC);
+	KUNIT_EXPECT_EQ(test, mtt_fire(test, 2), -EAGAIN);
+	KUNIT_EXPECT_EQ(test, msi_vector_get_msg(vector, &msg), -EAGAIN);
+	KUNIT_EXPECT_EQ(test, mtt_slot(test, 2).writes, 0);
+
+	KUNIT_EXPECT_EQ(test, mtt_try_request(vector, hits), 0);
+	mtt_expect_delivery(test, 2, hits);
+}
+
+static void irq_threaded(struct kunit *test)
+{
+	struct mtt_hits *hits = mtt_new_hits(test);
+	struct msi_vector *vector;
+
+	mtt_create(test, MTT_SIZE);
+	vector = mtt_alloc(test, 2);
+	KUNIT_ASSERT_EQ(test, 0, msi_vector_request_irq(vector, mtt_wake_handler, mtt_thread, 0,
+							"msi_table_test", hits));
+	mtt_expect_delivery(test, 2, hits);
+	KUNIT_EXPECT_TRUE(test, mtt_reaches(&hits->thread, 1));
+	mtt_expect_delivery(test, 2, hits);
+	KUNIT_EXPECT_TRUE(test, mtt_reaches(&hits->thread, 2));
+}
+
+/* IRQF_ONESHOT is not needed: a message is sent once. */
+static void irq_thread_only(struct kunit *test)
+{
+	struct mtt_hits *hits = mtt_new_hits(test);
+	struct msi_vector *vector;
+
+	mtt_create(test, MTT_SIZE);
+	vector = mtt_alloc(test, 2);
+	KUNIT_ASSERT_EQ(test, 0, msi_vector_request_irq(vector, NULL, mtt_thread, 0,
+							"msi_table_test", hits));
+	KUNIT_EXPECT_EQ(test, mtt_fire(test, 2), 0);
+	KUNIT_EXPECT_TRUE(test, mtt_reaches(&hits->thread, 1));
+}
+
+static void irq_plain_request(struct kunit *test)
+{
+	struct mtt_hits *hits = mtt_new_hits(test);
+	struct mtt_ctx *ctx = mtt_create(test, MTT_SIZE);
+	struct msi_vector *vector;
+	unsigned int irq;
+
+	vector = mtt_alloc(test, 2);
+	irq = msi_vector_irq(vector);
+	KUNIT_ASSERT_EQ(test, 0, request_irq(irq, mtt_handler, IRQF_NO_THREAD,
+					     "msi_table_test", hits));
+	mtt_expect_delivery(test, 2, hits);
+	free_irq(irq, hits);
+	KUNIT_EXPECT_EQ(test, mtt_fire(test, 2), -EAGAIN);
+
+	kunit_warning_suppress(test) {
+		msi_table_free_vector(ctx->table, vector);
+		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 0);
+	}
+	mtt_expect_unused(test, irq);
+	KUNIT_EXPECT_EQ(test, msi_fake_parent_live(ctx->parent), 0);
+	KUNIT_EXPECT_FALSE(test, mtt_irq_exists(irq));
+}
+
+static void irq_without_autoen(struct kunit *test)
+{
+	struct mtt_ctx *ctx = mtt_create(test, MTT_SIZE);
+	struct mtt_hits *hits = mtt_new_hits(test);
+	struct msi_vector *vector;
+
+	vector = mtt_alloc(test, 2);
+	KUNIT_ASSERT_EQ(test, 0, msi_vector_request_irq(vector, mtt_handler, NULL,
+							IRQF_NO_AUTOEN | IRQF_NO_THREAD,
+							"msi_table_test", hits));
+	if (ctx->ops.mask)
+		KUNIT_EXPECT_EQ(test, mtt_fire(test, 2), -EAGAIN);
+	KUNIT_EXPECT_EQ(test, atomic_read(&hits->hard), 0);
+
+	enable_irq(msi_vector_irq(vector));
+	mtt_expect_delivery(test, 2, hits);
+}
+
+static void irq_disabled_is_replayed(struct kunit *test)
+{
+	struct msi_vector *vector;
+	struct mtt_hits *hits;
+
+	mtt_create(test, MTT_SIZE);
+	vector = mtt_alloc(test, 2);
+	hits = mtt_request(test, vector);
+
+	disable_irq(msi_vector_irq(vector));
+	KUNIT_EXPECT_EQ(test, mtt_fire(test, 2), 0);
+	KUNIT_EXPECT_EQ(test, atomic_read(&hits->hard), 0);
+
+	enable_irq(msi_vector_irq(vector));
+	KUNIT_EXPECT_TRUE(test, mtt_reaches(&hits->hard, 1));
+	mtt_expect_delivery(test, 2, hits);
+}
+
+/* Disabling is lazy: it is the next interrupt which masks. */
+static void irq_disabled_is_masked(struct kunit *test)
+{
+	struct msi_vector *vector;
+	struct mtt_hits *hits;
+
+	mtt_create(test, MTT_SIZE);
+	vector = mtt_alloc(test, 2);
+	hits = mtt_request(test, vector);
+
+	disable_irq(msi_vector_irq(vector));
+	KUNIT_EXPECT_FALSE(test, mtt_slot(test, 2).masked);
+	KUNIT_EXPECT_EQ(test, mtt_fire(test, 2), 0);
+	KUNIT_EXPECT_TRUE(test, mtt_slot(test, 2).masked);
+	KUNIT_EXPECT_EQ(test, mtt_fire(test, 2), -EAGAIN);
+
+	enable_irq(msi_vector_irq(vector));
+	KUNIT_EXPECT_FALSE(test, mtt_slot(test, 2).masked);
+	KUNIT_EXPECT_TRUE(test, mtt_reaches(&hits->hard, 1));
+}
+
+static void irq_clears_by_clear_msg(struct kunit *test)
+{
+	struct mtt_ctx *ctx = mtt_create(test, MTT_SIZE);
+	unsigned int clears;
+	struct msi_vector *vector;
+
+	vector = mtt_alloc(test, 2);
+	mtt_request(test, vector);
+	clears = mtt_slot(test, 2).clears;
+	msi_vector_free_irq(vector);
+
+	if (ctx->ops.clear_msg)
+		KUNIT_EXPECT_GT(test, mtt_slot(test, 2).clears, clears);
+	else
+		KUNIT_EXPECT_EQ(test, mtt_slot(test, 2).clears, 0);
+	/*
+	 * Where there is no clear_msg an all-zero message is written, which the
+	 * store counts against the core unless the slot is masked.
+	 */
+	KUNIT_EXPECT_FALSE(test, mtt_msg_valid(mtt_slot(test, 2).msg));
+	KUNIT_EXPECT_EQ(test, msi_fake_store_bad_context(ctx->store), 0);
+}
+
+static void irq_moves(struct kunit *test)
+{
+	const struct cpumask *cpu = mtt_other_cpu(test);
+	struct mtt_ctx *ctx = mtt_create(test, MTT_SIZE);
+	struct msi_message before, after;
+	struct msi_fake_slot slot;
+	struct msi_vector *vector;
+	struct mtt_hits *hits;
+
+	vector = mtt_alloc(test, 2);
+	hits = mtt_request(test, vector);
+	KUNIT_ASSERT_EQ(test, irq_set_affinity(msi_vector_irq(vector), cpumask_of(0)), 0);
+	KUNIT_ASSERT_EQ(test, msi_vector_get_msg(vector, &before), 0);
+	KUNIT_ASSERT_EQ(test, irq_set_affinity(msi_vector_irq(vector), cpu), 0);
+	KUNIT_ASSERT_EQ(test, msi_vector_get_msg(vector, &after), 0);
+
+	slot = mtt_slot(test, 2);
+	KUNIT_EXPECT_EQ(test, mtt_msg_equal(before, after), mtt_stable(ctx));
+	KUNIT_EXPECT_TRUE(test, mtt_msg_equal(after, slot.msg));
+	KUNIT_EXPECT_FALSE(test, slot.masked);
+	mtt_expect_delivery(test, 2, hits);
+	KUNIT_EXPECT_EQ(test, msi_fake_parent_inject(ctx->parent, &before),
+			mtt_stable(ctx) ? 0 : -ENOENT);
+}
+
+/* Before and after a handler is installed there is no message to update. */
+static void irq_moves_while_inactive(struct kunit *test)
+{
+	const struct cpumask *cpu = mtt_other_cpu(test);
+	struct msi_vector *vector;
+	struct msi_message msg;
+	unsigned int irq;
+
+	mtt_create(test, MTT_SIZE);
+	vector = mtt_alloc(test, 2);
+	irq = msi_vector_irq(vector);
+	for (unsigned int i = 0; i < 2; i++) {
+		KUNIT_EXPECT_EQ(test, irq_set_affinity(irq, cpumask_of(0)), 0);
+		KUNIT_EXPECT_EQ(test, irq_set_affinity(irq, cpu), 0);
+		KUNIT_EXPECT_EQ(test, msi_vector_get_msg(vector, &msg), -EAGAIN);
+		KUNIT_EXPECT_EQ(test, mtt_fire(test, 2), -EAGAIN);
+		KUNIT_EXPECT_FALSE(test, mtt_msg_valid(mtt_slot(test, 2).msg));
+
+		mtt_expect_delivery(test, 2, mtt_request(test, vector));
+		KUNIT_EXPECT_TRUE(test, cpumask_equal(irq_get_affinity_mask(irq), cpu));
+		msi_vector_free_irq(vector);
+	}
+}
+
+static void mtt_check_affinity(struct kunit *test, bool managed)
+{
+	const struct cpumask *cpu = mtt_other_cpu(test);
+	struct mtt_ctx *ctx = mtt_create(test, MTT_SIZE);
+	struct irq_affinity_desc *affinity;
+	struct msi_vector_request req = {
+		.highest	= MSI_LABEL_ANY,
+	};
+	struct msi_vector *vector;
+	struct mtt_hits *hits;
+	unsigned int irq;
+
+	if (managed && ctx->variant->slow)
+		kunit_skip(test, "no managed affinity behind a slow bus");
+
+	affinity = kunit_kzalloc(test, sizeof(*affinity), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, affinity);
+	cpumask_copy(&affinity->mask, cpu);
+	affinity->is_managed = managed;
+	req.affinity = affinity;
+
+	vector = msi_table_alloc(ctx->table, &req);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, vector);
+	irq = msi_vector_irq(vector);
+	KUNIT_EXPECT_TRUE(test, cpumask_equal(irq_get_affinity_mask(irq), cpu));
+	KUNIT_EXPECT_EQ(test, irqd_affinity_is_managed(irq_get_irq_data(irq)), managed);
+
+	hits = mtt_request(test, vector);
+	KUNIT_EXPECT_TRUE(test, cpumask_equal(irq_get_affinity_mask(irq), cpu));
+	mtt_expect_delivery(test, 0, hits);
+	msi_vector_free_irq(vector);
+	KUNIT_EXPECT_EQ(test, mtt_fire(test, 0), -EAGAIN);
+}
+
+static void irq_affinity_from_request(struct kunit *test)
+{
+	mtt_check_affinity(test, false);
+}
+
+static void irq_managed_affinity_from_request(struct kunit *test)
+{
+	mtt_check_affinity(test, true);
+}
+
+static struct kunit_case mtt_irq_cases[] = {
+	KUNIT_CASE_PARAM(irq_no_message_before_request, mtt_variant_gen_params),
+	KUNIT_CASE_PARAM(irq_message_on_request, mtt_variant_gen_params),
+	KUNIT_CASE_PARAM(irq_delivers_to_its_handler, mtt_variant_gen_params),
+	KUNIT_CASE_PARAM(irq_message_gone_on_free, mtt_variant_gen_params),
+	KUNIT_CASE_PARAM(irq_request_again, mtt_variant_gen_params),
+	KUNIT_CASE(irq_free_without_request),
+	KUNIT_CASE(irq_request_twice),
+	KUNIT_CASE_PARAM(irq_request_fails, mtt_variant_gen_params),
+	KUNIT_CASE(irq_threaded),
+	KUNIT_CASE(irq_thread_only),
+	KUNIT_CASE_PARAM(irq_plain_request, mtt_variant_gen_params),
+	KUNIT_CASE_PARAM(irq_without_autoen, mtt_variant_gen_params),
+	KUNIT_CASE_PARAM(irq_disabled_is_replayed, mtt_variant_gen_params),
+	KUNIT_CASE(irq_disabled_is_masked),
+	KUNIT_CASE_PARAM(irq_clears_by_clear_msg, mtt_variant_gen_params),
+	KUNIT_CASE_PARAM(irq_moves, mtt_variant_gen_params),
+	KUNIT_CASE_PARAM(irq_moves_while_inactive, mtt_variant_gen_params),
+	KUNIT_CASE_PARAM(irq_affinity_from_request, mtt_variant_gen_params),
+	KUNIT_CASE_PARAM(irq_managed_affinity_from_request, mtt_variant_gen_params),
+	{ }
+};
+
+static struct kunit_suite mtt_irq_suite = {
+	.name		= "msi_table_irq",
+	.init		= mtt_init,
+	.exit		= mtt_exit,
+	.test_cases	= mtt_irq_cases,
+};
+
+kunit_test_suite(mtt_irq_suite);

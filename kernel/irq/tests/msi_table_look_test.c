@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * KUnit tests for MSI tables: large labels, large tables
+ */
+#include <linux/limits.h>
+#include <linux/mm.h>
+#include <linux/moduleparam.h>
+#include <linux/rcupdate.h>
+#include <linux/sizes.h>
+
+#include "msi_table_test.h"
+
+/* From a store without a hardware index, as many labels as there are */
+static void look_beyond_16_bits(struct kunit *test)
+{
+	static const u32 first[] = { 65534, 70000, (1 << 20) - 2, S32_MAX - 1, MSI_LABEL_ANY - 4 };
+	struct mtt_batch *batches[ARRAY_SIZE(first)];
+
+	mtt_create(test, 0);
+	for (unsigned int i = 0; i < ARRAY_SIZE(first); i++) {
+		batches[i] = mtt_batch_alloc(test, first[i], MSI_LABEL_ANY, 4);
+		mtt_batch_expect_labels_from(test, batches[i], first[i]);
+		mtt_batch_request(test, batches[i]);
+	}
+	/* What 16 bits, or 20, have in common is still told apart. */
+	for (unsigned int i = 0; i < ARRAY_SIZE(first); i++)
+		mtt_batch_expect_delivery(test, batches[i]);
+	for (unsigned int i = 0; i < ARRAY_SIZE(first); i++) {
+		mtt_batch_free(test, batches[i]);
+		for (unsigned int j = i + 1; j < ARRAY_SIZE(first); j++)
+			mtt_expect_delivery(test, first[j], batches[j]->hits[0]);
+	}
+	for (unsigned int i = 0; i < ARRAY_SIZE(first); i++)
+		mtt_batch_expect_gone(test, batches[i]);
+}
+
+/* The last label is one below MSI_LABEL_ANY. */
+static void look_at_the_last_label(struct kunit *test)
+{
+	struct mtt_batch *batch = mtt_batch_new(test);
+	struct mtt_ctx *ctx = mtt_create(test, 0);
+	const u32 last = MSI_LABEL_ANY - 1;
+	struct msi_vector *vector;
+
+	KUNIT_EXPECT_EQ(test, mtt_batch_try_range(test, batch, last - 2, MSI_LABEL_ANY, 4, 8),
+			-ENOSPC);
+	KUNIT_EXPECT_EQ(test, mtt_batch_try_range(test, batch, last - 2, MSI_LABEL_ANY, 1, 8), 3);
+	mtt_batch_expect_labels_from(test, batch, last - 2);
+	KUNIT_EXPECT_EQ(test, mtt_alloc_error(test, last, last), -EBUSY);
+	KUNIT_EXPECT_EQ(test, mtt_alloc_error(test, last, MSI_LABEL_ANY), -EBUSY);
+	KUNIT_EXPECT_EQ(test, mtt_alloc_error(test, last - 1, MSI_LABEL_ANY), -ENOSPC);
+
+	msi_table_free_vector(ctx->table, batch->vectors[2]);
+	vector = mtt_alloc(test, last);
+	mtt_expect_delivery(test, last, mtt_request(test, vector));
+	KUNIT_EXPECT_EQ(test, mtt_alloc_label(test, 0, MSI_LABEL_ANY), 0);
+}
+
+static void look_at_a_million(struct kunit *test)
+{
+	struct mtt_ctx *ctx = mtt_create(test, 1 << 20);
+	const u32 last = (1 << 20) - 1;
+	struct mtt_batch *batch = mtt_batch_new(test);
+	struct msi_vector *vectors[2];
+
+	KUNIT_EXPECT_EQ(test, msi_table_size(ctx->table), 1 << 20);
+	vectors[0] = mtt_alloc(test, 0);
+	vectors[1] = mtt_alloc(test, last);
+	mtt_expect_delivery(test, 0, mtt_request(test, vectors[0]));
+	mtt_expect_delivery(test, last, mtt_request(test, vectors[1]));
+
+	/* A range at the end: what is free of it, all of it, and beyond it */
+	KUNIT_EXPECT_EQ(test, mtt_batch_try_range(test, batch, last - 4, MSI_LABEL_ANY, 1, 8), 4);
+	mtt_batch_expect_labels_from(test, batch, last - 4);
+	KUNIT_EXPECT_EQ(test, mtt_alloc_error(test, last - 4, last), -ENOSPC);
+	KUNIT_EXPECT_EQ(test, mtt_alloc_error(test, last, last), -EBUSY);
+	KUNIT_EXPECT_EQ(test, mtt_alloc_error(test, last, last + 1), -ERANGE);
+	KUNIT_EXPECT_EQ(test, mtt_alloc_error(test, last + 1, last + 1), -ERANGE);
+	KUNIT_EXPECT_EQ(test, mtt_alloc_error(test, last + 1, MSI_LABEL_ANY), -ERANGE);
+	mtt_batch_request(test, batch);
+	mtt_batch_expect_delivery(test, batch);
+
+	/* The lowest free label of a range which is nearly the table */
+	KUNIT_EXPECT_EQ(test, mtt_alloc_label(test, 0, MSI_LABEL_ANY), 1);
+	KUNIT_EXPECT_EQ(test, mtt_alloc_label(test, 1, last), 2);
+	KUNIT_EXPECT_EQ(test, mtt_alloc_label(test, 65536, last), 65536);
+}
+
+#define LOOK_BATCH	4096
+/* More than 65536 vectors */
+#define LOOK_BATCHES	17
+
+static bool many;
+module_param(many, bool, 0444);
+MODULE_PARM_DESC(many, "Allocate more than 65536 vectors, which takes long with debugging (default off)");
+
+static unsigned long look_available(void)
+{
+	/* Freed objects wait for RCU and in caches. */
+	rcu_barrier();
+	return si_mem_available();
+}
+
+static void look_check_sample(struct kunit *test, struct msi_vector *vector)
+{
+	mtt_expect_delivery(test, msi_vector_label(vector), mtt_request(test, vector));
+	msi_vector_free_irq(vector);
+}
+
+static void look_at_many(struct kunit *test)
+{
+	const struct msi_vector_request req = {
+		.highest	= MSI_LABEL_ANY,
+	};
+	struct msi_vector **vectors[LOOK_BATCHES];
+	unsigned long available;
+	struct mtt_ctx *ctx;
+
+	if (!many)
+		kunit_skip(test, "the parameter many is not set");
+	if (!IS_ENABLED(CONFIG_SPARSE_IRQ))
+		kunit_skip(test, "needs CONFIG_SPARSE_IRQ");
+	if (totalram_pages() < 700UL * SZ_1M / PAGE_SIZE)
+		kunit_skip(test, "needs 700 MB of memory");
+
+	ctx = mtt_create_on(test, 0, LOOK_BATCH * LOOK_BATCHES, 0);
+	available = look_available();
+	for (unsigned int i = 0; i < LOOK_BATCHES; i++) {
+		vectors[i] = kunit_kcalloc(test, LOOK_BATCH, sizeof(*vectors[i]), GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, vectors[i]);
+		KUNIT_ASSERT_EQ(test, LOOK_BATCH,
+				msi_table_alloc_vectors(ctx->table, &req, LOOK_BATCH, LOOK_BATCH,
+							vectors[i]));
+		for (unsigned int j = 0; j < LOOK_BATCH; j++) {
+			if (msi_vector_label(vectors[i][j]) != i * LOOK_BATCH + j)
+				KUNIT_FAIL_AND_ABORT(test, "batch %u: label %u of vector %u", i,
+						     msi_vector_label(vectors[i][j]), j);
+		}
+		/* With a debug kernel a vector takes many times what it takes else. */
+		if (!i) {
+			unsigned long now = look_available();
+			unsigned long used = available - min(available, now);
+
+			if (used > now / LOOK_BATCHES)
+				kunit_skip(test, "needs %lu MB of memory, there are %lu",
+					   PAGES_TO_MB(used * LOOK_BATCHES),
+					   PAGES_TO_MB(available));
+		}
+	}
+	KUNIT_EXPECT_EQ(test, msi_fake_parent_live(ctx->parent), LOOK_BATCH * LOOK_BATCHES);
+	KUNIT_EXPECT_EQ(test, mtt_alloc_error(test, 0, MSI_LABEL_ANY), -ENOSPC);
+
+	look_check_sample(test, vectors[0][0]);
+	look_check_sample(test, vectors[15][LOOK_BATCH - 1]);
+	look_check_sample(test, vectors[16][0]);
+	look_check_sample(test, vectors[16][LOOK_BATCH - 1]);
+
+	for (unsigned int i = 0; i < LOOK_BATCHES; i++)
+		msi_table_free_vectors(ctx->table, vectors[i], LOOK_BATCH);
+	KUNIT_EXPECT_EQ(test, msi_fake_parent_live(ctx->parent), 0);
+	KUNIT_EXPECT_EQ(test, mtt_alloc_label(test, 0, MSI_LABEL_ANY), 0);
+}
+
+static struct kunit_case mtt_look_cases[] = {
+	KUNIT_CASE(look_beyond_16_bits),
+	KUNIT_CASE(look_at_the_last_label),
+	KUNIT_CASE(look_at_a_million),
+	KUNIT_CASE_SLOW(look_at_many),
+	{ }
+};
+
+static struct kunit_suite mtt_look_suite = {
+	.name		= "msi_table_look",
+	.init		= mtt_init,
+	.exit		= mtt_exit,
+	.test_cases	= mtt_look_cases,
+};
+
+kunit_test_suite(mtt_look_suite);
