@@ -40,6 +40,10 @@
 //! C header: [`include/linux/msi_table.h`](srctree/include/linux/msi_table.h)
 
 use crate::{
+    alloc::{
+        Allocator,
+        Vec, //
+    },
     bindings,
     device::{
         Bound,
@@ -85,7 +89,8 @@ pub use self::interrupt::{
 };
 pub use self::lent::{
     Lent,
-    LentInterrupt, //
+    LentInterrupt,
+    LentRef, //
 };
 pub use self::mmio::{
     Layout,
@@ -245,7 +250,7 @@ impl<C: ForeignOwnable + Send + Sync + 'static> Backing for Pci<C> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
     size: Option<u32>,
-    unremapped: bool,
+    flags: u32,
     parent: Option<NonNull<bindings::irq_domain>>,
 }
 
@@ -259,7 +264,7 @@ impl Options {
     pub const fn indexed(size: u32) -> Self {
         Self {
             size: Some(size),
-            unremapped: false,
+            flags: 0,
             parent: None,
         }
     }
@@ -273,7 +278,7 @@ impl Options {
     pub const fn unindexed() -> Self {
         Self {
             size: None,
-            unremapped: false,
+            flags: 0,
             parent: None,
         }
     }
@@ -301,7 +306,30 @@ impl Options {
     /// ```
     #[inline]
     pub const fn unremapped(mut self) -> Self {
-        self.unremapped = true;
+        self.flags |= bindings::MSI_TABLE_UNREMAPPED;
+        self
+    }
+
+    /// The interrupts do not appear in `msi_irqs/` of the device.
+    ///
+    /// `irqbalance` finds them there. This is for a driver which alone says where they go, or which
+    /// has very many of them that come and go.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use kernel::msi::{fake::{FakeDevice, Recorder}, Options, Table};
+    ///
+    /// let dev = FakeDevice::new(c"msi_no_sysfs", 8)?;
+    ///
+    /// let options = Options::indexed(16).no_sysfs();
+    /// let table = Table::new(dev.as_ref(), c"ims", options, Recorder::default())?;
+    /// assert_eq!(table.alloc(5)?.label(), 5);
+    /// # Ok::<(), Error>(())
+    /// ```
+    #[inline]
+    pub const fn no_sysfs(mut self) -> Self {
+        self.flags |= bindings::MSI_TABLE_NO_SYSFS;
         self
     }
 
@@ -368,11 +396,7 @@ impl Options {
             parent: self
                 .parent
                 .map_or(core::ptr::null_mut(), |parent| parent.as_ptr()),
-            flags: if self.unremapped {
-                bindings::MSI_TABLE_UNREMAPPED
-            } else {
-                0
-            },
+            flags: self.flags,
             ..pin_init::zeroed()
         })
     }
@@ -598,7 +622,43 @@ impl<'a, B: Backing> Table<'a, B> {
         request: impl Into<Request<'r, K>>,
         count: RangeInclusive<u32>,
     ) -> Result<KVVec<Vector<'a, B>>> {
-        Vector::new_many(&self.inner, request.into(), count)
+        let mut vectors = KVVec::new();
+
+        self.alloc_many_into(request, count, &mut vectors)?;
+        Ok(vectors)
+    }
+
+    /// Allocates several vectors, behind those which are in `vectors` already.
+    ///
+    /// Like [`Table::alloc_many`], but where `vectors` has room for the upper bound of `count`, or
+    /// for as many vectors as there can be, this allocates no memory for them. Returns how many it
+    /// allocated. On failure `vectors` has the same elements as before.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use kernel::msi::{fake::{FakeDevice, Recorder}, Table, Vector};
+    ///
+    /// let dev = FakeDevice::new(c"msi_alloc_into", 8)?;
+    /// let table = Table::new(dev.as_ref(), c"ims", 16, Recorder::default())?;
+    ///
+    /// let mut vectors = KVec::with_capacity(8, GFP_KERNEL)?;
+    /// assert_eq!(table.alloc_many_into(4.., 1..=3, &mut vectors)?, 3);
+    /// assert_eq!(table.alloc_many_into(.., 1..=5, &mut vectors)?, 5);
+    /// assert!(vectors.iter().map(|v| v.label()).eq([4, 5, 6, 0, 1, 2, 3, 7]));
+    ///
+    /// // Leaves the room to the next ones.
+    /// Vector::free_all(&mut vectors);
+    /// assert_eq!(table.alloc_many_into(.., 2..=2, &mut vectors)?, 2);
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn alloc_many_into<'r, K: Cookies<B::Cookie>, A: Allocator>(
+        &self,
+        request: impl Into<Request<'r, K>>,
+        count: RangeInclusive<u32>,
+        vectors: &mut Vec<Vector<'a, B>, A>,
+    ) -> Result<usize> {
+        Vector::new_many(&self.inner, request.into(), count, vectors)
     }
 
     /// Writes messages and masks to the device again, after it was suspended or reset.

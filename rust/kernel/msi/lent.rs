@@ -9,12 +9,14 @@ use super::{
     },
     Backing,
     Handler,
+    Message,
     ThreadedHandler,
     Vector,
     VectorRef, //
 };
 use crate::{
     bindings,
+    cpumask::Cpumask,
     device::{
         Bound,
         Device, //
@@ -34,6 +36,7 @@ use core::{
     convert::Infallible,
     marker::PhantomPinned,
     mem,
+    ops::Deref,
     ptr::NonNull, //
 };
 
@@ -210,9 +213,13 @@ impl<B: Backing + 'static> Lent<B> {
     ///
     /// # Examples
     ///
-    /// See [`Lent`].
-    pub fn try_access_with<R>(&self, f: impl for<'a> FnOnce(&'a Vector<'a, B>) -> R) -> Option<R> {
-        self.state.lock().vector.as_ref().map(f)
+    /// See [`LentRef`].
+    pub fn try_access_with<R>(&self, f: impl for<'a> FnOnce(LentRef<'a, B>) -> R) -> Option<R> {
+        self.state
+            .lock()
+            .vector
+            .as_ref()
+            .map(|vector| f(LentRef(vector)))
     }
 
     /// Registers a handler, for the driver which `dev` is bound to.
@@ -316,7 +323,7 @@ impl<B: Backing + 'static> Lent<B> {
         try_pin_init!(&this in LentInterrupt {
             _borrower: Devres::new::<Infallible>(dev, Borrower::new(&self.state)?)?,
             handler <- handler,
-            vector: self.try_access_with(|vector| vector.as_non_null()).ok_or(ENODEV)?,
+            vector: self.try_access_with(|vector| vector.0.as_non_null()).ok_or(ENODEV)?,
             store: self.try_access_with(|vector| NonNull::from(vector.store())).ok_or(ENODEV)?,
             irq: self.try_access_with(|vector| vector.irq()).ok_or(ENODEV)?,
             _pin: PhantomPinned,
@@ -338,6 +345,88 @@ impl<B: Backing + 'static> Lent<B> {
                 unsafe { callbacks.request(vector.as_ptr(), flags, name, this.as_ptr()) }?;
             },
         }? Error)
+    }
+}
+
+/// A reference to a [`Lent`] vector, as [`Lent::try_access_with`] gives it.
+///
+/// It can do what a reference to a [`Vector`] can, except that it can not be watched: whoever
+/// borrows the vector might forget the [`Watch`](super::Watch), and be unloaded before the vector
+/// is freed.
+///
+/// # Examples
+///
+/// ```
+/// use kernel::{
+///     cpu::CpuId,
+///     cpumask::CpumaskVar,
+///     msi::{
+///         fake::{
+///             FakeDevice,
+///             Recorder, //
+///         },
+///         Lent,
+///         Table, //
+///     },
+/// };
+///
+/// let dev = FakeDevice::new(c"msi_lent_ref", 8)?;
+/// let table = Table::new(dev.as_ref(), c"ims", 16, Recorder::default())?;
+/// let lent = Lent::new(table.alloc(5)?)?;
+///
+/// let mut mask = CpumaskVar::new_zero(GFP_KERNEL)?;
+/// mask.set(CpuId::from_u32(0).ok_or(EINVAL)?);
+///
+/// let accessed = lent.try_access_with(|vector| {
+///     assert_eq!(vector.label(), 5);
+///     assert!(vector.store().is_masked(5));
+///     // There is no handler yet.
+///     assert_eq!(vector.message().err(), Some(EAGAIN));
+///     vector.set_affinity(&mask)
+/// });
+/// assert_eq!(accessed, Some(Ok(())));
+/// # Ok::<(), Error>(())
+/// ```
+pub struct LentRef<'a, B: Backing + 'static = super::Pci>(&'a Vector<'a, B>);
+
+impl<'a, B: Backing + 'static> LentRef<'a, B> {
+    /// Returns what is behind the table of the vector, see [`Vector::store`].
+    ///
+    /// # Examples
+    ///
+    /// See [`LentRef`].
+    #[inline]
+    pub fn store(&self) -> &'a B {
+        self.0.store()
+    }
+
+    /// Moves the interrupt to other CPUs, see [`Vector::set_affinity`].
+    ///
+    /// # Examples
+    ///
+    /// See [`LentRef`].
+    #[inline]
+    pub fn set_affinity(&self, mask: &Cpumask) -> Result {
+        self.0.set_affinity(mask)
+    }
+
+    /// Returns the message, see [`Vector::message`].
+    ///
+    /// # Examples
+    ///
+    /// See [`Lent`].
+    #[inline]
+    pub fn message(&self) -> Result<Message> {
+        self.0.message()
+    }
+}
+
+impl<B: Backing + 'static> Deref for LentRef<'_, B> {
+    type Target = VectorRef<B>;
+
+    #[inline]
+    fn deref(&self) -> &VectorRef<B> {
+        self.0
     }
 }
 

@@ -34,6 +34,7 @@ use crate::{
 use core::{
     marker::PhantomData,
     mem::{
+        self,
         size_of,
         ManuallyDrop, //
     },
@@ -530,11 +531,12 @@ impl<'a, B: Backing> Vector<'a, B> {
         }
     }
 
-    pub(super) fn new_many<K: Cookies<B::Cookie>>(
+    pub(super) fn new_many<K: Cookies<B::Cookie>, A: Allocator>(
         table: &Arc<Inner<'a, B>>,
         mut request: Request<'_, K>,
         count: RangeInclusive<u32>,
-    ) -> Result<KVVec<Self>> {
+        vectors: &mut Vec<Self, A>,
+    ) -> Result<usize> {
         const { assert!(size_of::<Self>() == size_of::<Halves>()) };
 
         // SAFETY: By the type invariants of `Inner` the table is valid.
@@ -550,9 +552,10 @@ impl<'a, B: Backing> Vector<'a, B> {
             return Err(EINVAL);
         }
 
-        // The only allocation. It has room for the pointers to the vectors, in front, and for the
-        // cookies behind them. Too much may have been asked for, which is no reason to warn.
-        let mut vectors = KVVec::<Self>::with_capacity(max as usize, GFP_KERNEL | __GFP_NOWARN)?;
+        // The only allocation, if any. There is room for the pointers to the vectors, in front, and
+        // for the cookies behind them. Too much may have been asked for, which is no reason to
+        // warn.
+        vectors.reserve(max as usize, GFP_KERNEL | __GFP_NOWARN)?;
         let room = vectors.spare_capacity_mut().as_mut_ptr();
         let ptrs = room.cast::<*mut bindings::msi_vector>();
         // SAFETY: In bounds, since a vector has the size of two pointers.
@@ -607,10 +610,10 @@ impl<'a, B: Backing> Vector<'a, B> {
             unsafe { room.cast::<Self>().add(i).write(vector) };
         }
 
-        // SAFETY: The first `len` elements, of at most `max`, have just been written.
+        // SAFETY: The next `len` elements, of at most `max`, have just been written.
         unsafe { vectors.inc_len(len) };
 
-        Ok(vectors)
+        Ok(len)
     }
 
     /// Frees several vectors.
@@ -621,13 +624,24 @@ impl<'a, B: Backing> Vector<'a, B> {
     /// # Examples
     ///
     /// See [`Table::alloc_many`](super::Table::alloc_many).
-    pub fn free_many<A: Allocator>(vectors: Vec<Self, A>) {
+    #[inline]
+    pub fn free_many<A: Allocator>(mut vectors: Vec<Self, A>) {
+        Self::free_all(&mut vectors);
+    }
+
+    /// Frees all of these vectors, and leaves their room.
+    ///
+    /// Like [`Vector::free_many`].
+    ///
+    /// # Examples
+    ///
+    /// See [`Table::alloc_many_into`](super::Table::alloc_many_into).
+    pub fn free_all<A: Allocator>(vectors: &mut Vec<Self, A>) {
         const { assert!(size_of::<Self>() == size_of::<Halves>()) };
 
-        let (ptr, len, capacity) = vectors.into_raw_parts();
-        // SAFETY: These are the parts of a vector, of whose elements none is there any more as far
-        // as it is concerned.
-        let _room = unsafe { Vec::<Self, A>::from_raw_parts(ptr, 0, capacity) };
+        let (ptr, len) = (vectors.as_mut_ptr(), vectors.len());
+        // None of them is there any more as far as `vectors` is concerned.
+        mem::forget(vectors.drain_all());
         let mut done = 0;
 
         while done < len {

@@ -143,6 +143,56 @@ mod suite {
     }
 
     #[test]
+    fn into_room() -> Result {
+        let counts = Counts::new()?;
+        let dev = FakeDevice::new(c"kunit_msi_batch_into", 16)?;
+        let table = table(&dev, &counts)?;
+        let into = |vectors: &mut KVec<_>, request: Request<'_>, count| {
+            let mut cookies = KVec::with_capacity(3, GFP_KERNEL)?;
+
+            for _ in 0..3 {
+                cookies.push(Slot::new(&counts)?, GFP_KERNEL)?;
+            }
+            table.alloc_many_into(request.cookies(cookies), count, vectors)
+        };
+
+        let mut vectors = KVec::with_capacity(6, GFP_KERNEL)?;
+        let room = (vectors.as_ptr(), vectors.capacity());
+        for n in 0..3 {
+            assert_eq!(into(&mut vectors, Request::range(4..), 3..=3)?, 3);
+            assert_eq!(into(&mut vectors, Request::range(..=1), 1..=3)?, 2);
+            assert!(labels(&vectors).eq([4, 5, 6, 0, 1]));
+            assert_eq!(counts.cookies_dropped.load(Relaxed), 9 * n + 1);
+
+            // What is there already stays.
+            let res = into(&mut vectors, Request::range(..=1), 1..=1);
+            assert_eq!(res.err(), Some(ENOSPC));
+            assert!(labels(&vectors).eq([4, 5, 6, 0, 1]));
+            assert_eq!(counts.cookies_dropped.load(Relaxed), 9 * n + 4);
+
+            Vector::free_all(&mut vectors);
+            assert!(vectors.is_empty());
+            assert_eq!((vectors.as_ptr(), vectors.capacity()), room);
+            assert_eq!(counts.cookies_dropped.load(Relaxed), 9 * (n + 1));
+            assert_eq!(dev.parent().live(), 0);
+            Vector::free_all(&mut vectors);
+        }
+
+        // It grows where there is no room.
+        for n in 1..=4 {
+            let labels = Request::range(3 * n..=3 * n + 2);
+            assert_eq!(into(&mut vectors, labels, 3..=3)?, 3);
+        }
+        assert!(labels(&vectors).eq(3..15));
+        assert!(vectors[11].cookie().masks.load(Relaxed) > 0);
+        drop(vectors);
+        assert_eq!(dev.parent().live(), 0);
+        assert_eq!(counts.cookies_dropped.load(Relaxed), 9 * 3 + 12);
+        assert_eq!(counts.bad.load(Relaxed), 0);
+        Ok(())
+    }
+
+    #[test]
     fn parent_has_less() -> Result {
         // The second one allocates one at a time.
         for parent in [Parent::new(5)?, Parent::single(5)?] {

@@ -67,6 +67,46 @@ mod suite {
         Ok(())
     }
 
+    /// Returns whether `irqbalance` finds an interrupt of this device.
+    #[cfg(CONFIG_SYSFS)]
+    fn in_sysfs(dev: &FakeDevice, irq: u32) -> Result<bool> {
+        let path = crate::str::CString::try_from_fmt(fmt!("msi_irqs/{irq}"))?;
+        // SAFETY: The device is valid and registered, and the name is a string.
+        let node = unsafe {
+            bindings::kernfs_walk_and_get_ns(
+                (*dev.as_ref().as_raw()).kobj.sd,
+                path.as_char_ptr(),
+                core::ptr::null(),
+            )
+        };
+
+        // SAFETY: This is null, which does nothing, or comes with a reference.
+        unsafe { bindings::kernfs_put(node) };
+        Ok(!node.is_null())
+    }
+
+    #[cfg(CONFIG_SYSFS)]
+    #[test]
+    fn no_sysfs() -> Result {
+        use crate::msi::Options;
+
+        let dev = FakeDevice::new(c"kunit_msi_sysfs", 8)?;
+        let new =
+            |name, options: Options| Table::new(dev.as_ref(), name, options, Recorder::default());
+
+        let shown = new(c"shown", Options::indexed(16))?.alloc(5)?;
+        let hidden = new(c"hidden", Options::indexed(16).no_sysfs())?.alloc(5)?;
+        assert!(in_sysfs(&dev, shown.irq())?);
+        assert!(!in_sysfs(&dev, hidden.irq())?);
+
+        // It does not take back the other word of the driver.
+        let dev = FakeDevice::with_parent(c"kunit_msi_both", Parent::without_ims(8)?)?;
+        let options = Options::indexed(16).unremapped().no_sysfs();
+        let both = Table::new(dev.as_ref(), c"both", options, Recorder::default())?.alloc(5)?;
+        assert!(!in_sysfs(&dev, both.irq())?);
+        Ok(())
+    }
+
     /// What the device sees of one label.
     #[derive(Clone, Copy, Debug, PartialEq)]
     struct Register {

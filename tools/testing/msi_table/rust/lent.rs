@@ -16,7 +16,10 @@ use kernel::{
     },
     msi::{
         Lent,
-        Vector, //
+        Message,
+        Vector,
+        Watch,
+        Watcher, //
     },
     prelude::*,
     sync::atomic::{
@@ -45,7 +48,7 @@ pub fn vector_after_lending(vector: Vector<'_, Ims>, spare: Vector<'_, Ims>) -> 
 /// Who borrows it can not keep it.
 pub fn vector_kept(lent: &Lent<Ims>) -> Option<u32> {
     #[cfg(vector_kept)]
-    let mut kept: Option<&Vector<'_, Ims>> = None;
+    let mut kept: Option<kernel::msi::LentRef<'_, Ims>> = None;
     #[cfg(not(vector_kept))]
     let mut kept = None;
     lent.try_access_with(|vector| {
@@ -57,6 +60,23 @@ pub fn vector_kept(lent: &Lent<Ims>) -> Option<u32> {
     #[cfg(vector_kept)]
     let kept = kept.map(|vector| vector.label());
     kept
+}
+
+/// A watcher.
+pub struct Deaf;
+
+impl Watcher for Deaf {
+    fn notify(&self, _msg: Option<Message>) {}
+}
+
+/// Nor watch it, as a watch which is forgotten might be called when the borrower is unloaded.
+pub fn lent_watched(lent: &Lent<Ims>, vector: &Vector<'_, Ims>) {
+    lent.try_access_with(|_lent| {
+        #[cfg(lent_watched)]
+        let vector = &_lent;
+        core::mem::forget(KBox::pin_init(Watch::new(vector, Deaf), GFP_KERNEL));
+        //[lent_watched]~^ E0277 not implemented for `LentRef<'_, Ims>`
+    });
 }
 
 /// A handler which borrows.
