@@ -150,7 +150,7 @@ static void msi_irq_reset(struct irq_desc *desc, const struct msi_irq_state *fre
 	desc->threads_oneshot = 0;
 	desc->parent_irq = 0;
 	for_each_possible_cpu(cpu)
-		*per_cpu_ptr(desc->kstat_irqs, cpu) = (struct irqstat) { };
+		memset(per_cpu_ptr(desc->kstat_irqs, cpu), 0, sizeof(struct irqstat));
 
 #ifdef CONFIG_SMP
 	desc->affinity_hint = NULL;

@@ -272,9 +272,8 @@ static int pci_msi_table_take(struct pci_msi_table *ptable, struct msi_vector **
 	struct pci_dev *pdev = to_pci_dev(ptable->table.dev);
 	unsigned int i;
 
-	for (i = 0; i < n && vectors[i]->label < ptable->enabled; i++) {
+	for (i = 0; i < n && vectors[i]->label < ptable->enabled; i++)
 		pci_msi_vector_set_irq(vectors[i], pci_irq_vector(pdev, vectors[i]->label));
-	}
 	ptable->live += i;
 	if (i)
 		return i;

@@ -1,11 +1,21 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# build.sh - kernel, modules and initramfs, in $BUILDS/build-debug
+# build.sh [NAME FRAGMENT...] - kernel, modules and initramfs, in
+# $BUILDS/build-NAME: by default debug, of the fragments base and debug. That
+# named uml is for user mode Linux.
 set -eu
 here=$(dirname "$0")
 . "$here/steps.sh"
-build=$BUILDS/build-debug
+[ $# != 0 ] || set -- debug base debug
+build=$BUILDS/build-$1
+suffix= label= image=bzImage
+[ "$1" = debug ] || suffix=-$1 label=" ($1)"
+if [ "$1" = uml ]; then
+	export ARCH=um
+	image=linux
+fi
+shift
 
 # PROGRAM, for the /bin of the guest, and the libraries it needs where it looks
 # for them
@@ -47,7 +57,9 @@ initramfs() {
 		for file in samples/msi_table/ims_timer.ko \
 			    samples/rust/rust_ims_timer.ko \
 			    samples/rust/rust_msix_pool.ko; do
-			echo "file /modules/${file##*/} $build/$file 0644 0 0"
+			# Those in Rust are in no build which is without it.
+			[ ! -e "$build/$file" ] ||
+				echo "file /modules/${file##*/} $build/$file 0644 0 0"
 		done
 	} >"$build/initramfs.list" &&
 		"$build/usr/gen_init_cpio" -o "$build/initramfs.partial" \
@@ -55,7 +67,8 @@ initramfs() {
 		mv "$build/initramfs.partial" "$build/initramfs.cpio"
 }
 
-step configure "configure" python3 -B "$here/configure.py" "$build" base debug
-step build "build the kernel" \
-	make -C "$TREE" O="$build" LLVM=1 -j"$(nproc)" bzImage modules
-step initramfs "make the initramfs" initramfs
+step "configure$suffix" "configure$label" \
+	python3 -B "$here/configure.py" "$build" "$@"
+step "build$suffix" "build the kernel$label" \
+	make -C "$TREE" O="$build" LLVM=1 -j"$(nproc)" $image modules
+step "initramfs$suffix" "make the initramfs$label" initramfs

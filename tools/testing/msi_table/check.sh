@@ -22,7 +22,7 @@ select_files() { # PATTERN: of "ours"
 # stands in the kernel-doc of the struct, where checkpatch does not look. The
 # statement in a DEFINE_FREE() it takes for a badly indented one; the compiler
 # knows better, with -Wmisleading-indentation. And it does not know the layout of
-# trace events.
+# trace events, nor that the name of a struct member has no side effects.
 checkpatch() {
 	status=0
 	export GIT_DIR=none
@@ -32,6 +32,9 @@ checkpatch() {
 		include/trace/*)
 			ignore=$ignore,SPACING,OPEN_ENDED_LINE
 			ignore=$ignore,PARENTHESIS_ALIGNMENT
+			;;
+		*/msi_table_recycle_test.c)
+			ignore=$ignore,MACRO_ARG_REUSE
 			;;
 		esac
 		perl "$TREE/scripts/checkpatch.pl" --root="$TREE" --strict \

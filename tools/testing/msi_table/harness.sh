@@ -98,6 +98,23 @@ test)
 	script build.sh
 	script test.py test ${SUITE:+"$SUITE"}
 	;;
+bench)
+	build
+	script build.sh bench base bench
+	script build.sh uml uml
+	mkdir -p "$SRC/build/bench"
+	script bench.py
+	;;
+torture)
+	build
+	if [ -n "${KCSAN:-}" ]; then
+		script build.sh kcsan base debug kcsan
+	else
+		script build.sh
+	fi
+	script torture.py "${DURATION:-900}" "${SEED:-0}" "${KCSAN:+kcsan}" \
+		${SUITE:+"$SUITE"}
+	;;
 check)
 	build
 	script check.sh
@@ -117,7 +134,8 @@ apply)
 	sh "$here/apply.sh" "$KDIR"
 	;;
 clean)
-	rm -rf "$MSI_TABLE_CACHE"/build-* "$MSI_TABLE_CACHE"/kdir-*
+	rm -rf "$MSI_TABLE_CACHE"/build-* "$MSI_TABLE_CACHE"/kdir-* \
+		"$SRC/build"
 	;;
 distclean)
 	# By name, in case the cache is a folder that has other things too.

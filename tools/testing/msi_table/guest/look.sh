@@ -33,15 +33,15 @@ in_msi_irqs() { [ -s "$dev/msi_irqs/$ims" ] && [ -s "$dev/msi_irqs/$msi" ]; }
 # Of a file in debugfs: its head, and the line of its only vector as
 # "label irq address data count affinity"
 head_is() { # FILE KIND NAME
-	[ "$(sed -n '1,5s/^[a-z]*: *//p' "$1" | xargs)" = "$bdf $2 $3 1 1" ]
+	[ "$(sed -n '1,7s/^[a-z]*: *//p' "$1" | xargs)" = "$bdf $2 $3 1 1 0 0" ]
 }
 vector_is() { # FILE IRQ KIND: as /proc says
-	set -- $(sed 1,6d "$1") "$2" "$(counted "$3")"
+	set -- $(sed 1,8d "$1") "$2" "$(counted "$3")"
 	[ $# = 8 ] && [ "$1 $2 $5" = "0 $7 $8" ] &&
 		[ "$6" = "$(cat "/proc/irq/$2/smp_affinity_list")" ]
 }
 message() { # FILE: "address data", both without leading zeroes
-	set -- $(sed 1,6d "$1")
+	set -- $(sed 1,8d "$1")
 	printf '0x%x 0x%x\n' "$3" "$4"
 }
 same_message() { # FILE MESSAGE
