@@ -1,0 +1,68 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# The torture tests which are in the kernel. TASK=model: random operations on
+# fake devices, against a model. TASK=igb: the MSI-X tables of igb devices under
+# change, and a CPU which comes and goes. For DURATION= seconds, from SEED= on.
+. /guest/common.sh
+. /guest/failslab.sh
+
+cpu1=/sys/devices/system/cpu/cpu1/online
+
+torture() { # MODULE: the write ends when all is over, and fails with it
+	parameters=/sys/module/$1/parameters
+	echo "$SEED" >"$parameters/seed" &&
+		echo "$DURATION" >"$parameters/duration" &&
+		echo 1 >"/sys/kernel/debug/$1/run"
+}
+
+# Until told that it is over; CPU 1 is online then.
+come_and_go() {
+	offline=0 random=$SEED
+	while [ ! -e /tmp/over ]; do
+		choose 900
+		sleep "0.$(printf %03d "$chosen")"
+		# Busy while something else holds CPU hotplug off
+		(echo 0 >$cpu1) 2>/dev/null || continue
+		offline=$((offline + 1))
+		choose 300
+		sleep "0.$(printf %03d "$chosen")"
+		echo 1 >$cpu1 || break
+	done
+	say "torture: igb: offline $offline"
+	[ "$(cat $cpu1)" = 1 ] && [ "$offline" -gt 0 ]
+}
+choose() { # CEIL: sets chosen to a number below it
+	random=$(((random * 1103515245 + 12345) % 2147483648))
+	chosen=$((random / 65536 % $1))
+}
+
+say "KTAP version 1"
+start=$(irqs)
+case $TASK in
+model)
+	prepare_failslab
+	# For the tasks which ask for it: every allocation
+	echo Y >/sys/kernel/debug/failslab/task-filter
+	echo -1 >/sys/kernel/debug/failslab/times
+	echo 100 >/sys/kernel/debug/failslab/probability
+	check "model: every operation does what the model says" \
+		torture msi_table_torture
+	;;
+igb)
+	come_and_go &
+	pid=$!
+	check "igb: every interrupt arrives, once, where it belongs" \
+		torture msi_table_pci_torture
+	touch /tmp/over
+	check "igb: CPU 1 came and went" wait $pid
+	;;
+*)
+	check "there is a task $TASK" false
+	;;
+esac
+# What is freed after a grace period
+sleep 2
+check "$TASK: no irq left behind" at_start
+# The results are said; this one only that all of them were.
+exit 0

@@ -1,0 +1,292 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""torture.py SECONDS SEED [kcsan] [SUITE] - what may take as long as one likes.
+
+SECONDS are shared out between the boots, which take some time more; SEED 0 is
+a random one. With kcsan it is the kernel which looks for data races that boots.
+"""
+import contextlib
+import json
+import math
+import pathlib
+import random
+import re
+import select
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+import test
+
+KCSAN_BUILD = test.BUILD.parent / 'build-kcsan'
+
+# The edu device in a slot. Native hotplug is what is left without that of ACPI.
+REMAP = ['-device', 'intel-iommu,intremap=on']
+CARD = {'driver': 'edu', 'id': 'card', 'bus': 'slot0', 'dma_mask': 0xffffffff}
+SLOT = [*REMAP, '-device', 'pcie-root-port,id=slot0,chassis=9,slot=9',
+        '-device', ','.join(f'{key}={value}' if key != 'driver' else value
+                            for key, value in CARD.items())]
+NATIVE = ['-global', 'ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off']
+
+# The devices, what to tell the kernel, the share of the time, and the figures
+# which must not be 0
+MODEL = ['model: operations', 'model: faults', 'raised', 'flood: raised']
+IGB = ['igb: raised', 'igb: raised while disabled',
+       'igb: raised by virtual functions', 'igb: moves', 'igb: reregistered',
+       'igb: allocated', 'igb: freed', 'igb: resets', 'igb: offline']
+REMOVAL = ['removal: rounds', 'removal: delivered']
+SUITES = {
+    'model': ([*test.INTEL, *test.CARDS], 'RUN=torture TASK=model', 30, MODEL),
+    'igb-intel': ([*test.INTEL, *test.CARDS], 'RUN=torture TASK=igb', 13, IGB),
+    'igb-plain': ([*test.PLAIN, *test.CARDS], 'RUN=torture TASK=igb', 13, IGB),
+    'rebind': (SLOT, 'RUN=removal TASK=rebind', 12, REMOVAL),
+    'hotplug-acpi': (SLOT, 'RUN=removal TASK=unplug', 16, REMOVAL),
+    'hotplug-native': ([*SLOT, *NATIVE], 'RUN=removal TASK=surprise', 10,
+                       [*REMOVAL, 'removal: surprises']),
+    'suspend': (SLOT, 'RUN=removal TASK=suspend', 6, REMOVAL),
+}
+KCSAN_SUITES = {
+    'model-kcsan': SUITES['model'],
+    'igb-kcsan': SUITES['igb-intel'],
+}
+# Besides the time which a suite has: to boot, to measure, to look for leaks
+OVERHEAD = 600
+
+FIGURE = re.compile(r'^torture: (?!host: )(.*) (\d+)$', re.MULTILINE)
+# Whatever is counted under one of these names should not have happened.
+NEVER = re.compile(r'(^|: )(lost|wrong|extra|irqs left)$')
+SAID = re.compile(r'^torture: (?!host: )(.*)$', re.MULTILINE)
+ASKED = re.compile(r'^torture: host: (\w+)')
+# What the timers say when an interrupt did not come. When the card was pulled,
+# or the machine was off, there is none.
+MISSING = re.compile(r'DMA does not end|an interrupt is missing')
+REPORT = re.compile(r'^=+\nBUG: KCSAN: (.*)\n((?:.*\n)*?)=+\n', re.MULTILINE)
+FRAME = re.compile(r'^ (\w+)[\w.]*\+0x', re.MULTILINE)
+
+
+class Monitor:
+    """QMP: JSON both ways, a line for each message."""
+
+    def __init__(self, path):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.connect(str(path))
+        self.buffer = b''
+        self.events = []
+        self.execute('qmp_capabilities')
+
+    def receive(self, timeout):
+        """The next message, or None."""
+        while b'\n' not in self.buffer:
+            if not select.select([self.socket], [], [], timeout)[0]:
+                return None
+            data = self.socket.recv(65536)
+            if not data:
+                raise ConnectionError('QEMU has closed its monitor')
+            self.buffer += data
+        line, _, self.buffer = self.buffer.partition(b'\n')
+        message = json.loads(line)
+        if 'event' in message:
+            self.events.append(message)
+        return message
+
+    def execute(self, command, **arguments):
+        """Has it worked?"""
+        request = {'execute': command, 'arguments': arguments}
+        self.socket.sendall(json.dumps(request).encode() + b'\n')
+        while True:
+            answer = self.receive(10)
+            if answer is None:
+                raise TimeoutError(f'no answer to {command}')
+            if 'return' in answer or 'error' in answer:
+                return 'return' in answer
+
+    def happened(self):
+        """The events since the last time."""
+        while self.receive(0):
+            pass
+        events, self.events = self.events, []
+        return events
+
+
+class Host:
+    """What the guest asks for and only its QEMU can do."""
+
+    def __init__(self, monitor):
+        self.monitor = monitor
+        self.wanted = self.plugged = True
+        self.pressing = False
+        self.asleep = False
+        self.not_before = 0
+
+    def ask(self, what):
+        """Said by the guest."""
+        if what in ('plug', 'unplug', 'pull'):
+            self.wanted = what == 'plug'
+            # Of a card which is pulled the guest itself takes care.
+            self.not_before = math.inf if what == 'pull' else 0
+        elif what in ('press', 'awake'):
+            self.pressing = what == 'press'
+            self.not_before = time.monotonic() + 2
+
+    def step(self):
+        """Do what there is to do."""
+        for event in self.monitor.happened():
+            if event['event'] == 'DEVICE_DELETED' and \
+               event['data'].get('device') == CARD['id']:
+                self.plugged = False
+            elif event['event'] == 'SUSPEND':
+                self.asleep = True
+                self.not_before = time.monotonic() + 1
+        if time.monotonic() < self.not_before:
+            return
+        if self.asleep:
+            self.asleep = not self.monitor.execute('system_wakeup')
+            self.not_before = time.monotonic() + 1
+        elif self.pressing:
+            # Too early it does not wake anybody up: again and again.
+            self.monitor.execute('system_powerdown')
+            self.not_before = time.monotonic() + 3
+        elif self.plugged and not self.wanted:
+            # The guest may not have noticed. It is told once more, later.
+            self.monitor.execute('device_del', id=CARD['id'])
+            self.not_before = time.monotonic() + 20
+        elif self.wanted and not self.plugged:
+            self.plugged = self.monitor.execute('device_add', **CARD)
+            self.not_before = time.monotonic() + 0.5
+
+
+class Boot(test.Boot):
+    """One boot, with somebody at the machine."""
+
+    def __init__(self, name, devices, append, timeout, build):
+        with tempfile.TemporaryDirectory() as folder:
+            self.qmp = pathlib.Path(folder) / 'qmp'
+            super().__init__(name, [*devices, '-qmp',
+                                    f'unix:{self.qmp},server=on,wait=off'],
+                             append, timeout, build)
+
+    def attend(self, process, log, timeout):
+        deadline = time.monotonic() + timeout
+        host = None
+        read, rest = 0, b''
+        while process.poll() is None:
+            if time.monotonic() > deadline:
+                raise subprocess.TimeoutExpired('QEMU', timeout)
+            time.sleep(0.05)
+            # When QEMU ends then that is what the next look at it shows. If it
+            # was something else, the guest waits in vain, and says so.
+            with contextlib.suppress(OSError):
+                host = host or Host(Monitor(self.qmp))
+                with log.open('rb') as console:
+                    console.seek(read)
+                    new = console.read()
+                read += len(new)
+                *lines, rest = (rest + new).split(b'\n')
+                for line in lines:
+                    asked = ASKED.match(line.decode(errors='replace'))
+                    if asked:
+                        host.ask(asked[1])
+                host.step()
+        return process.communicate()[1]
+
+
+def own_functions():
+    """Of the product and its tests, as they are in the kernel with KCSAN."""
+    objects = [*KCSAN_BUILD.glob('kernel/irq/msi_table*.o'),
+               *KCSAN_BUILD.glob('kernel/irq/tests/msi_table*.o'),
+               *KCSAN_BUILD.glob('drivers/pci/msi/table.o'),
+               *KCSAN_BUILD.glob('drivers/pci/msi/tests/*.o')]
+    output = subprocess.run(['nm', *objects], text=True, check=True,
+                            stdout=subprocess.PIPE).stdout
+    return set(re.findall(r'^[0-9a-f]+ [tT] (\w+)', output, re.MULTILINE))
+
+
+def races(text, own):
+    """(title, is it ours?) of each data race which KCSAN reports.
+
+    A race is ours if one of our functions is close to one of the two accesses:
+    it does that itself, or calls what does it, a list or a bitmap, say.
+    """
+    for title, body in REPORT.findall(text):
+        near = [name for stack in body.split('\n\n')
+                for name in FRAME.findall(stack)[:3]]
+        yield title, not own.isdisjoint(near)
+
+
+def judge(boot, name, needed):
+    """What the guest counted, and what it should not have said."""
+    said = SAID.findall(boot.console)
+    figures = {what: int(n) for what, n in FIGURE.findall(boot.console)}
+    for what, n in figures.items():
+        yield f'{what} {n}'
+        if NEVER.search(what):
+            yield (f'{what}: none', n == 0, f'{n} of them')
+    for what in needed:
+        yield (f'{what}: some', figures.get(what, 0) > 0,
+               'none, or not counted')
+    if name in ('igb-intel', 'igb-plain', 'igb-kcsan'):
+        yield ('igb: as many received as raised',
+               figures.get('igb: raised') == figures.get('igb: received'), '')
+    if not needed[0].startswith('removal'):
+        yield ('says it is ok', 'ok' in said and
+               not any(line.startswith('FAILED') for line in said),
+               '\n'.join(said[:100]))
+    else:
+        missing = len(MISSING.findall(boot.console))
+        may_miss = figures.get('removal: surprises', 0) + \
+            figures.get('removal: sent while asleep', 0)
+        yield ('every message of a timer arrives', missing <= may_miss,
+               f'{missing} are missing, {may_miss} may be')
+
+
+def suite(name, seconds, seed, build):
+    suites = KCSAN_SUITES if build == KCSAN_BUILD else SUITES
+    devices, append, _, needed = suites[name]
+    boot = Boot(f'torture-{name}', devices,
+                f'kunit.enable=0 {append} DURATION={seconds} SEED={seed}',
+                2 * seconds + OVERHEAD, build)
+    results = list(judge(boot, name, needed))
+    if build == KCSAN_BUILD:
+        own = own_functions()
+        found = list(races(boot.console, own))
+        ours = [title for title, is_ours in found if is_ours]
+        results.append(f'{len(found) - len(ours)} data races elsewhere')
+        results.append(('no data race', not ours, '\n'.join(ours)))
+        # The others are for others, and no splat.
+        boot.console = REPORT.sub('', boot.console)
+    for result in [*results, *boot.results()]:
+        if not isinstance(result, str):
+            what, good, detail = result
+            result = (what, good, f'{detail or ""}\n(seed {seed})')
+        yield result
+
+
+def main(seconds, seed, kind='', only=None):
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    build = KCSAN_BUILD if kind else test.BUILD
+    suites = KCSAN_SUITES if kind else SUITES
+    if only and only not in suites:
+        return f'no suite {only}; there are: {" ".join(suites)}'
+    if not seconds.isdigit() or not seed.isdigit():
+        return 'DURATION= is in seconds, and SEED= a number'
+    seed = int(seed) % 2**32 or random.randrange(1, 2**31)
+    names = [only] if only else list(suites)
+    shares = sum(suites[name][2] for name in names)
+    print(f'seed {seed}, {seconds} s (SEED={seed} repeats it)')
+
+    def run(name):
+        share = suites[name][2]
+        return suite(name, max(int(seconds) * share // shares, 5), seed, build)
+
+    return test.test(names, {name: lambda name=name: run(name)
+                             for name in names})
+
+
+if __name__ == '__main__':
+    try:
+        sys.exit(main(*sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit(130)
