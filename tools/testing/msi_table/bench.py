@@ -12,6 +12,7 @@ import pathlib
 import re
 import subprocess
 import sys
+import threading
 import time
 
 import test
@@ -53,10 +54,11 @@ def measure(mode, command):
     log = test.LOGS / f'bench-{mode}.log'
     end = None
     with log.open('w') as out, \
-         subprocess.Popen(['timeout', '-s', 'KILL', str(TIMEOUT), *command],
-                          stdin=subprocess.DEVNULL, text=True,
+         subprocess.Popen(command, stdin=subprocess.DEVNULL, text=True,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                           errors='replace') as process:
+        watchdog = threading.Timer(TIMEOUT, process.kill)
+        watchdog.start()
         for text in process.stdout:
             out.write(text)
             line = LINE.match(text.rstrip())
@@ -64,6 +66,8 @@ def measure(mode, command):
                 continue
             if line[1].startswith('end, '):
                 end = line[1]
+                # User mode Linux begins anew when it is told to reboot.
+                process.kill()
             elif line[1].startswith('side='):
                 words = (word.split('=') for word in line[1].split())
                 figures.append({'mode': mode} | {
@@ -72,6 +76,7 @@ def measure(mode, command):
             else:
                 print(f'    {mode}, {time.monotonic() - begin:.0f} s: '
                       f'{line[1]}', flush=True)
+        watchdog.cancel()
     if end != 'end, 0':
         sys.exit(f'the benchmark did not reach its end ({end}): '
                  f'{test.HOST_LOGS}/{log.name}')
