@@ -357,7 +357,7 @@ static int msi_store_add_sysfs(struct msi_vector *vector)
 
 	num_to_str(name, sizeof(name) - 1, msi_vector_irq(vector), 0);
 	kn = __kernfs_create_file(store->irqs_dir, name, 0444, GLOBAL_ROOT_UID, GLOBAL_ROOT_GID,
-				  0, &msi_store_irqs_ops, store->table.dev, NULL, &key);
+				  PAGE_SIZE, &msi_store_irqs_ops, store->table.dev, NULL, &key);
 	if (IS_ERR(kn))
 		return PTR_ERR(kn);
 	msi_vector_desc(vector)->sysfs_attrs = (void *)kn;

@@ -112,7 +112,7 @@ KUNIT_BOOTS = {
              [MANY_TEST], False),
 }
 # Suites which take long, in seconds, and those which are not for every day
-TIMEOUTS = {'kunit': 900, 'fail': 1200, 'many': 3600}
+TIMEOUTS = {'kunit': 1500, 'fail': 1200, 'many': 3600}
 BY_NAME = ['many']
 
 # The devices, and which script of guest/ to run
