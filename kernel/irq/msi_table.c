@@ -156,27 +156,21 @@ void msi_table_free(struct msi_table *table)
 }
 EXPORT_SYMBOL_GPL(msi_table_free);
 
-/* Gives back labels, of vectors which are or were not allocated */
-static void msi_table_put_labels(struct msi_table *table, struct msi_vector **vectors,
-				 unsigned int n)
+/* Of a vector without an interrupt */
+static void msi_vector_release(struct msi_vector *vector)
 {
-	xa_lock(&table->labels);
-	for (unsigned int i = 0; i < n; i++)
-		__xa_erase(&table->labels, vectors[i]->label);
-	xa_unlock(&table->labels);
+	xa_erase(&vector->table->labels, vector->label);
+	kfree(vector);
 }
 
-/* Undoes msi_table_take() */
-static void msi_table_put_back(struct msi_table *table, struct msi_vector **vectors,
-			       unsigned int n)
+/* Undoes msi_table_take_vectors() */
+static void msi_vectors_put_back(struct msi_vector **vectors, unsigned int n)
 {
 	for (unsigned int i = 0; i < n; i++) {
-		if (vectors[i]->parked) {
+		if (vectors[i]->parked)
 			msi_table_put_parked(vectors[i]);
-		} else {
-			xa_erase(&table->labels, vectors[i]->label);
-			kfree(vectors[i]);
-		}
+		else
+			msi_vector_release(vectors[i]);
 	}
 }
 
@@ -242,7 +236,7 @@ static int msi_table_take_vectors(struct msi_table *table, const struct msi_vect
 	if (n >= min)
 		return n;
 
-	msi_table_put_back(table, vectors, n);
+	msi_vectors_put_back(vectors, n);
 	return ret ? : -EBUSY;
 }
 
@@ -372,7 +366,7 @@ int msi_table_alloc_vectors(struct msi_table *table, const struct msi_vector_req
 		vectors[i]->live = true;
 		trace_msi_vector_alloc(table, vectors[i]->label, msi_vector_irq(vectors[i]));
 	}
-	msi_table_put_back(table, vectors + done, taken - done);
+	msi_vectors_put_back(vectors + done, taken - done);
 	return ret;
 }
 EXPORT_SYMBOL_GPL(msi_table_alloc_vectors);
@@ -552,9 +546,8 @@ void msi_table_discard(struct msi_table *table, struct msi_vector **vectors, uns
 	}
 
 	table->backend->free(table, vectors, n);
-	msi_table_put_labels(table, vectors, n);
 	for (unsigned int i = 0; i < n; i++)
-		kfree(vectors[i]);
+		msi_vector_release(vectors[i]);
 }
 
 /**

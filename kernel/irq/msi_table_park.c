@@ -22,7 +22,7 @@
 #include <linux/percpu_counter.h>
 #include <linux/proc_fs.h>
 #include <linux/shrinker.h>
-#include <linux/slab.h>
+#include <linux/string.h>
 #include <linux/workqueue.h>
 
 #include <trace/events/msi_table.h>
@@ -64,11 +64,11 @@ static void msi_irq_handle_parked(struct irq_desc *desc)
 	msi_cut_off_chip.irq_eoi(data);
 }
 
-static void msi_irq_save(struct irq_desc *desc, struct msi_irq_state *state)
+static struct msi_irq_state msi_irq_get_state(struct irq_desc *desc)
 {
 	struct irq_data *data = irq_desc_get_irq_data(desc);
 
-	*state = (struct msi_irq_state) {
+	return (struct msi_irq_state) {
 		.chip		= data->chip,
 		.chip_data	= data->chip_data,
 		.handle_irq	= desc->handle_irq,
@@ -81,18 +81,8 @@ static void msi_irq_save(struct irq_desc *desc, struct msi_irq_state *state)
 	};
 }
 
-static bool msi_irq_is_like(struct irq_desc *desc, const struct msi_irq_state *state)
-{
-	struct irq_data *data = irq_desc_get_irq_data(desc);
-
-	return data->chip == state->chip && data->chip_data == state->chip_data &&
-	       desc->handle_irq == state->handle_irq &&
-	       irq_desc_get_handler_data(desc) == state->handler_data &&
-	       desc->name == state->name && desc->status_use_accessors == state->settings &&
-	       desc->istate == state->internal &&
-	       data->common->state_use_accessors == state->state &&
-	       cpumask_first(irq_data_get_effective_affinity_mask(data)) == state->effective;
-}
+/* It is compared byte by byte. */
+static_assert(sizeof(struct msi_irq_state) == 5 * sizeof(void *) + 4 * sizeof(unsigned int));
 
 /**
  * msi_table_note_fresh - Remember what an interrupt is like before a driver has it
@@ -108,15 +98,17 @@ static bool msi_irq_is_like(struct irq_desc *desc, const struct msi_irq_state *s
 void msi_table_note_fresh(struct msi_vector *vector, struct irq_desc *desc)
 {
 	struct msi_table *table = vector->table;
+	struct msi_irq_state state;
 
 	if (!table->recycle || irqd_is_activated(&desc->irq_data))
 		return;
 
+	state = msi_irq_get_state(desc);
 	scoped_guard(raw_spinlock, &table->watch_lock) {
 		if (!table->fresh.chip)
-			msi_irq_save(desc, &table->fresh);
+			table->fresh = state;
 	}
-	vector->recyclable = msi_irq_is_like(desc, &table->fresh);
+	vector->recyclable = !memcmp(&table->fresh, &state, sizeof(state));
 }
 
 /* What the irq core or a parent remembers of the driver, and reset can't reach */
