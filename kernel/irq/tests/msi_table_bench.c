@@ -598,7 +598,7 @@ static int bench_cold(struct bench *bench)
 			free[i] = end - middle;
 			both[i] = end - begin;
 		}
-		/* The irq core frees memory later, and so do we. */
+		/* The irq core frees memory later. */
 		rcu_barrier();
 	}
 	bench_report(bench, "cold-alloc", alloc, ops);
@@ -763,7 +763,7 @@ static void bench_empty(struct bench *bench)
 	}
 }
 
-/* Set through the parameter, as an administrator would */
+/* As msi_table.max_parked= does */
 static void bench_recycle(bool on)
 {
 	msi_table_max_parked = on ? 64 : 0;
@@ -801,9 +801,9 @@ static int bench_level(struct bench *bench, u32 live)
 	return bench_deliver(bench);
 }
 
-static const u32 bench_levels[] = { 64, 2048, 16384, 65536 - 64 };
+static const u32 bench_levels[] = { 64, 2048, 16384, BENCH_MAX_MAINLINE - 64 };
 
-static int bench_run_side(const struct bench_side *side, bool sysfs, u32 size,
+static int bench_run_side(const struct bench_side *side, bool sysfs,
 			  struct bench_handle *handles)
 {
 	struct bench bench = { .side = side, .sysfs = sysfs, .handles = handles };
@@ -811,14 +811,12 @@ static int bench_run_side(const struct bench_side *side, bool sysfs, u32 size,
 
 	pr_info("%s, sysfs=%d\n", side->name, sysfs);
 	bench_next_hwirq = 0;
-	ret = side->create(size, sysfs);
+	ret = side->create(BENCH_MAX_MAINLINE, sysfs);
 	if (ret)
 		return ret;
 
-	for (unsigned int i = 0; !ret && i < ARRAY_SIZE(bench_levels); i++) {
-		if (bench_levels[i] < size)
-			ret = bench_level(&bench, bench_levels[i]);
-	}
+	for (unsigned int i = 0; !ret && i < ARRAY_SIZE(bench_levels); i++)
+		ret = bench_level(&bench, bench_levels[i]);
 	bench_recycle(false);
 	bench_empty(&bench);
 	side->destroy();
@@ -993,13 +991,13 @@ static int bench_everything(void)
 		return -ENOMEM;
 
 	prandom_seed_state(&bench_rnd, BENCH_SEED);
-	ret = bench_run_side(&bench_core, false, BENCH_MAX_MAINLINE, handles);
+	ret = bench_run_side(&bench_core, false, handles);
 	for (unsigned int sysfs = 0; !ret && sysfs <= 1; sysfs++)
-		ret = bench_run_side(&bench_mainline, sysfs, BENCH_MAX_MAINLINE, handles) ? :
-		      bench_run_side(&bench_c, sysfs, BENCH_MAX_MAINLINE, handles);
+		ret = bench_run_side(&bench_mainline, sysfs, handles) ? :
+		      bench_run_side(&bench_c, sysfs, handles);
 #ifdef CONFIG_MSI_TABLE_BENCH_RUST
 	if (!ret)
-		ret = bench_run_side(&bench_rust, false, BENCH_MAX_MAINLINE, handles);
+		ret = bench_run_side(&bench_rust, false, handles);
 #endif
 	return !ret && huge ? bench_huge(handles, BENCH_MAX_TABLE) : ret;
 }

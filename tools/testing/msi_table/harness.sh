@@ -102,7 +102,6 @@ bench)
 	build
 	script build.sh bench base bench
 	script build.sh uml uml
-	mkdir -p "$SRC/build/bench"
 	script bench.py
 	;;
 torture)

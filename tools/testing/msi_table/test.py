@@ -34,10 +34,10 @@ KUNIT_SUITES = [
     'msi_table_create', 'msi_table_alloc', 'msi_table_irq', 'msi_table_free',
     'msi_table_threads', 'msi_table_batch', 'msi_table_slow', 'msi_table_mmio',
     'msi_table_watch', 'msi_table_power', 'msi_table_aux', 'msi_table_look',
-    'msi_table_recycle', 'msi_table_fail', 'msi_table_pci', 'msi_table_pci_vectors',
-    'msi_table_pci_affinity', 'msi_table_pci_store', 'msi_table_pci_fake',
-    'msi_table_pci_recycle', 'msi_table_multi', 'msi_table_doorbell',
-    'msi_table_pm',
+    'msi_table_recycle', 'msi_table_fail', 'msi_table_pci',
+    'msi_table_pci_vectors', 'msi_table_pci_affinity', 'msi_table_pci_store',
+    'msi_table_pci_fake', 'msi_table_pci_recycle', 'msi_table_multi',
+    'msi_table_doorbell', 'msi_table_pm',
 ]
 PLAIN_SUITES = [
     'msi_table_pci', 'msi_table_pci_vectors', 'msi_table_pci_affinity',

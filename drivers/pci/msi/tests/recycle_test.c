@@ -312,6 +312,20 @@ static void igb_lose_entries(struct igb_test *igb)
 	}
 }
 
+/* Entry 3 is still parked, after what has happened to the function, and 7 in use. */
+static void pci_recycle_goes_on(struct kunit *test, struct msi_table *table, unsigned int irq)
+{
+	igb_expect_parked(test, 3, irq);
+	igb_expect_message(test, 7);
+	igb_raise(test, 7);
+	igb_raise_nobody(test, 3);
+
+	igb_retake(test, table, 3, irq);
+	igb_raise(test, 3);
+	igb_raise(test, 7);
+	igb_free(table, test->priv);
+}
+
 /* What the PCI core does around suspend */
 static void pci_recycle_restore_state(struct kunit *test)
 {
@@ -328,15 +342,7 @@ static void pci_recycle_restore_state(struct kunit *test)
 	igb_lose_entries(igb);
 	KUNIT_EXPECT_FALSE(test, igb_read_entry(igb, 3, &msg));
 	pci_restore_state(igb->pdev);
-	igb_expect_parked(test, 3, irq);
-	igb_expect_message(test, 7);
-	igb_raise(test, 7);
-	igb_raise_nobody(test, 3);
-
-	igb_retake(test, table, 3, irq);
-	igb_raise(test, 3);
-	igb_raise(test, 7);
-	igb_free(table, igb);
+	pci_recycle_goes_on(test, table, irq);
 }
 
 static void pci_recycle_reset(struct kunit *test)
@@ -354,15 +360,7 @@ static void pci_recycle_reset(struct kunit *test)
 
 	KUNIT_ASSERT_EQ(test, pci_reset_function(igb->pdev), 0);
 	igb_setup(igb);
-	igb_expect_parked(test, 3, irq);
-	igb_expect_message(test, 7);
-	igb_raise(test, 7);
-	igb_raise_nobody(test, 3);
-
-	igb_retake(test, table, 3, irq);
-	igb_raise(test, 3);
-	igb_raise(test, 7);
-	igb_free(table, igb);
+	pci_recycle_goes_on(test, table, irq);
 }
 
 /* Under memory pressure the interrupts go, but MSI-X stays on, and the entries off. */

@@ -17,6 +17,12 @@ check() { # NAME COMMAND...
 	fi
 }
 
+# Whoever wants numbers at random sets random= to where they begin.
+choose() { # CEIL: sets chosen to a number below it
+	random=$(((random * 1103515245 + 12345) % 2147483648))
+	chosen=$((random / 65536 % $1))
+}
+
 dev=$(for d in /sys/bus/pci/devices/*; do
 	[ "$(cat "$d/vendor" "$d/device" | xargs)" != "0x1234 0x11e8" ] ||
 		echo "$d"

@@ -16,10 +16,6 @@
 . /guest/common.sh
 
 random=$SEED
-choose() { # CEIL: sets chosen to a number below it
-	random=$(((random * 1103515245 + 12345) % 2147483648))
-	chosen=$((random / 65536 % $1))
-}
 now() { cut -d. -f1 /proc/uptime; }
 wait_for() { # COMMAND...: true within a minute
 	for _ in $(seq 300); do

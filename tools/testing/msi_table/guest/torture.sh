@@ -32,10 +32,6 @@ come_and_go() {
 	say "torture: igb: offline $offline"
 	[ "$(cat $cpu1)" = 1 ] && [ "$offline" -gt 0 ]
 }
-choose() { # CEIL: sets chosen to a number below it
-	random=$(((random * 1103515245 + 12345) % 2147483648))
-	chosen=$((random / 65536 % $1))
-}
 
 say "KTAP version 1"
 start=$(irqs)
