@@ -205,7 +205,19 @@ static inline void msi_fail_expect(struct kunit *test, const char *when, unsigne
 				when, n);
 }
 
-/* A batch which is not what was asked for is no success. */
+/* As the parent has to find it when it arrives */
+static inline bool msi_fail_is_mapped(unsigned int irq)
+{
+	struct irq_data *data;
+
+	for (data = irq_get_irq_data(irq); data; data = data->parent_data) {
+		if (irq_find_mapping(data->domain, data->hwirq) != irq)
+			return false;
+	}
+	return true;
+}
+
+/* A batch which is not what was asked for, or can not be delivered, is no success. */
 static inline int msi_fail_alloc(struct msi_table *table, const struct msi_fail_op *op,
 				 const struct irq_affinity_desc *affinity,
 				 struct msi_vector **vectors)
@@ -227,7 +239,8 @@ static inline int msi_fail_alloc(struct msi_table *table, const struct msi_fail_
 	for (int i = 0; i < ret; i++) {
 		u32 label = msi_vector_label(vectors[i]);
 
-		if (label < next || label > op->highest)
+		if (label < next || label > op->highest ||
+		    !msi_fail_is_mapped(msi_vector_irq(vectors[i])))
 			return -EPROTO;
 		next = label + 1;
 	}
