@@ -284,6 +284,7 @@ static int msi_table_alloc_irqs(struct msi_table *table, const struct msi_vector
 
 	while (done < n) {
 		unsigned int run = single ? 1 : msi_table_next_run(vectors + done, n - done);
+		unsigned int dropped, given_back = atomic_read(&msi_tables_given_back);
 
 		if (vectors[done]->parked)
 			ret = msi_vector_unpark(vectors[done]) ? : 1;
@@ -295,10 +296,14 @@ static int msi_table_alloc_irqs(struct msi_table *table, const struct msi_vector
 		} else if (run > 1) {
 			single = true;
 		} else if (!trimmed && (ret == -ENOSPC || ret == -ENOMEM)) {
-			/* Perhaps it is the parked ones, of any table, that are in the way. */
+			/*
+			 * Perhaps it is the parked ones, of any table, that are in the
+			 * way. Somebody else may be giving them back already.
+			 */
 			trimmed = true;
-			if (!(msi_table_drop_parked(table, vectors + done, n - done) +
-			      msi_tables_trim()))
+			dropped = msi_table_drop_parked(table, vectors + done, n - done);
+			msi_tables_trim();
+			if (!dropped && atomic_read(&msi_tables_given_back) == given_back)
 				break;
 		} else {
 			break;

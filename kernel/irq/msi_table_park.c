@@ -46,6 +46,9 @@ MODULE_PARM_DESC(max_parked, "Free vectors which a table keeps for reuse, 0 for 
 
 static struct percpu_counter msi_tables_parked;
 
+/* How many were given back, ever */
+atomic_t msi_tables_given_back;
+
 /*
  * The flow handler of a parked interrupt. The message was still on its way when
  * the vector was freed, or somebody sends what he should not.
@@ -324,38 +327,34 @@ static unsigned int msi_table_extract_parked(struct msi_table *table, struct msi
  * Who allocates meanwhile waits: the labels are free, but just can't be had.
  *
  * Context: May sleep.
- *
- * Return: how many there were
  */
-unsigned int msi_table_trim(struct msi_table *table)
+void msi_table_trim(struct msi_table *table)
 {
 	struct msi_vector *vectors[MSI_TABLE_TRIM_BATCH];
-	unsigned int n, total = 0;
+	unsigned int n;
 
 	guard(rwsem_write)(&table->trim_sem);
 	while ((n = msi_table_extract_parked(table, vectors, ARRAY_SIZE(vectors)))) {
 		msi_table_discard(table, vectors, n);
-		total += n;
+		atomic_add(n, &msi_tables_given_back);
 	}
-	return total;
 }
 
 /**
  * msi_tables_trim - Give back the interrupts of all parked vectors
  *
- * Context: May sleep.
+ * Those which somebody else is giving back are given back, too, when this
+ * returns. msi_tables_given_back counts all of them.
  *
- * Return: how many there were
+ * Context: May sleep.
  */
-unsigned int msi_tables_trim(void)
+void msi_tables_trim(void)
 {
 	struct msi_table *table;
-	unsigned int total = 0;
 
 	guard(mutex)(&msi_tables_mutex);
 	list_for_each_entry(table, &msi_tables, node)
-		total += msi_table_trim(table);
-	return total;
+		msi_table_trim(table);
 }
 
 static void msi_tables_trim_work(struct work_struct *work)

@@ -755,6 +755,23 @@ static void recycle_never_busy(struct kunit *test)
 	mtt_expect_empty(test);
 }
 
+/* What somebody else is giving back can be had as well. */
+static void recycle_given_back_meanwhile(struct kunit *test)
+{
+	struct mtt_ctx *ctx = mtt_create_on(test, MTT_SIZE, 1, 0);
+	struct mtt_racer *racer;
+
+	racer = mtt_start_racer(test, recycle_trim_step, NULL);
+	for (unsigned int i = 0; i < 200 || atomic_read(&racer->steps) < 10; i++) {
+		struct msi_vector *vector = msi_table_alloc_vector(ctx->table, i % MTT_SIZE);
+
+		KUNIT_ASSERT_NOT_ERR_OR_NULL(test, vector);
+		msi_table_free_vector(ctx->table, vector);
+	}
+	mtt_finish_racer(test, racer);
+	mtt_expect_empty(test);
+}
+
 /* The store does not want the recycled vector. */
 static void recycle_init_vector_fails(struct kunit *test)
 {
@@ -1264,6 +1281,7 @@ static struct kunit_case mtt_recycle_cases[] = {
 	KUNIT_CASE(recycle_shrinks),
 	KUNIT_CASE(recycle_goes_with_table),
 	KUNIT_CASE_SLOW(recycle_never_busy),
+	KUNIT_CASE_SLOW(recycle_given_back_meanwhile),
 	KUNIT_CASE_PARAM(recycle_init_vector_fails, mtt_variant_gen_params),
 	KUNIT_CASE_PARAM(recycle_batch, mtt_variant_gen_params),
 	KUNIT_CASE(recycle_batch_refused),
