@@ -18,6 +18,10 @@ mod suite {
     };
     use crate::{
         faux,
+        irq::{
+            IrqReturn,
+            ThreadedHandler, //
+        },
         msi::{
             fake::{
                 FakeDevice,
@@ -34,7 +38,15 @@ mod suite {
             Watch, //
         },
         prelude::*,
-        sync::atomic::Relaxed, //
+        sync::{
+            atomic::Relaxed,
+            Arc,
+            Completion, //
+        },
+        time::{
+            delay::fsleep,
+            Delta, //
+        },
     };
     use core::mem;
 
@@ -222,6 +234,52 @@ mod suite {
         Ok(())
     }
 
+    /// Takes its time.
+    struct Slow {
+        counts: Arc<Counts>,
+        entered: Arc<Completion>,
+    }
+
+    impl ThreadedHandler for Slow {
+        fn handle_threaded(&self) -> IrqReturn {
+            self.entered.complete_all();
+            fsleep(Delta::from_millis(50));
+            self.counts.handled.add(1, Relaxed);
+            IrqReturn::Handled
+        }
+    }
+
+    impl Drop for Slow {
+        fn drop(&mut self) {
+            self.counts.check(self.counts.handled.load(Relaxed) == 1);
+            self.counts.handlers_dropped.add(1, Relaxed);
+        }
+    }
+
+    #[test]
+    fn drop_waits_for_handler() -> Result {
+        let counts = Counts::new()?;
+        let entered = Arc::pin_init(Completion::new(), GFP_KERNEL)?;
+        let dev = FakeDevice::new(c"kunit_msi_wait", 8)?;
+        let table = table(&dev, &counts)?;
+        let handler = Slow {
+            counts: counts.clone(),
+            entered: entered.clone(),
+        };
+
+        let five = vector(&table, Request::at(5), &counts)?;
+        let irq = five.request_threaded_irq(FLAGS, c"kunit", handler);
+        let irq = KBox::pin_init(irq, GFP_KERNEL)?;
+        dev.parent().inject(irq.vector().message()?)?;
+        entered.wait_for_completion();
+        drop(irq);
+
+        assert_eq!(counts.handled.load(Relaxed), 1);
+        assert_eq!(counts.handlers_dropped.load(Relaxed), 1);
+        assert_eq!(counts.bad.load(Relaxed), 0);
+        Ok(())
+    }
+
     #[test]
     fn no_cpu_vector() -> Result {
         let counts = Counts::new()?;
@@ -285,8 +343,8 @@ mod suite {
 
     #[test]
     fn whatever_is_forgotten() -> Result {
-        // One bit for each handle: table, vector, interrupt.
-        for forgotten in 1..8 {
+        // One bit for each handle: table, vector, interrupt, the same with a thread.
+        for forgotten in 1..16 {
             let counts = Counts::new()?;
             let dev = FakeDevice::new(c"kunit_msi_forget", 8)?;
             let parent = dev.parent().clone();
@@ -295,6 +353,10 @@ mod suite {
             let four = vector(&table, Request::at(4), &counts)?;
             let five = interrupt(vector(&table, Request::at(5), &counts)?, &counts)?;
             let msg = five.vector().message()?;
+            let six = vector(&table, Request::at(6), &counts)?;
+            let six = six.request_threaded_irq(FLAGS, c"kunit", Threaded(counts.clone()));
+            let six = KBox::pin_init(six, GFP_KERNEL)?;
+            let msg_six = six.vector().message()?;
 
             if forgotten & 1 != 0 {
                 mem::forget(table);
@@ -314,13 +376,24 @@ mod suite {
             } else {
                 drop(five);
             }
+            if forgotten & 8 != 0 {
+                let handled = counts.handled.load(Relaxed);
+
+                parent.inject(msg_six)?;
+                six.synchronize();
+                assert_eq!(counts.handled.load(Relaxed), handled + 1);
+                mem::forget(six);
+            } else {
+                drop(six);
+            }
 
             drop(dev);
             let calls = counts.calls.load(Relaxed);
 
             assert!(parent.inject(msg).is_err());
+            assert!(parent.inject(msg_six).is_err());
             assert_eq!(parent.live(), 0);
-            assert_eq!(counts.exits.load(Relaxed), 2);
+            assert_eq!(counts.exits.load(Relaxed), 3);
             assert_eq!(counts.calls.load(Relaxed), calls);
             assert_eq!(counts.stores_dropped.load(Relaxed), 0);
             assert_eq!(counts.bad.load(Relaxed), 0);

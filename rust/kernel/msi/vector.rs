@@ -32,6 +32,7 @@ use crate::{
     },
 };
 use core::{
+    any::TypeId,
     marker::PhantomData,
     mem::{
         self,
@@ -361,6 +362,13 @@ impl From<RangeFull> for Request<'_> {
     }
 }
 
+/// Returns whether there is anything to give back of a cookie of this type, which the compiler
+/// knows. Of `()`, the cookie of a vector without one, there is not.
+#[inline(always)]
+fn is_owned<C: 'static>() -> bool {
+    TypeId::of::<C>() != TypeId::of::<()>()
+}
+
 /// Returns a count, or an error if it is negative.
 fn to_count(ret: c_int) -> Result<usize> {
     to_result(ret.min(0))?;
@@ -562,17 +570,27 @@ impl<'a, B: Backing> Vector<'a, B> {
         let cookies = unsafe { room.cast::<*mut c_void>().add(max as usize) };
 
         let mut n: u32 = 0;
+        let mut cookie = ptr::null_mut();
         while n < max {
-            let Some(cookie) = request.cookie.next_cookie() else {
+            let Some(next) = request.cookie.next_cookie() else {
                 break;
             };
-            // SAFETY: In bounds, since there is room for `max` cookies.
-            unsafe { cookies.add(n as usize).write(cookie.into_foreign()) };
+            cookie = next.into_foreign();
+            if is_owned::<B::Cookie>() {
+                // SAFETY: In bounds, since there is room for `max` cookies.
+                unsafe { cookies.add(n as usize).write(cookie) };
+            }
             n += 1;
         }
 
         let req = bindings::msi_vector_request {
-            cookies,
+            // One `()` is like the other.
+            cookie,
+            cookies: if is_owned::<B::Cookie>() {
+                cookies
+            } else {
+                ptr::null_mut()
+            },
             ..request.to_raw()
         };
 
@@ -587,7 +605,12 @@ impl<'a, B: Backing> Vector<'a, B> {
         });
         let len = *res.as_ref().unwrap_or(&0);
 
-        for i in len..n as usize {
+        let unused = if is_owned::<B::Cookie>() {
+            len..n as usize
+        } else {
+            0..0
+        };
+        for i in unused {
             // SAFETY: The cookie comes from `into_foreign` above. There is no vector for it.
             drop(unsafe { B::Cookie::from_foreign(cookies.add(i).read()) });
         }
@@ -686,7 +709,8 @@ impl<'a, B: Backing> Vector<'a, B> {
             drop(unsafe { ptr::read(&vector.table) });
         }
 
-        for i in 0..n {
+        let owned = if is_owned::<B::Cookie>() { n } else { 0 };
+        for i in 0..owned {
             // SAFETY: By the type invariants all vectors are valid. The pointers were written
             // above, in front of the room for `n` cookies.
             unsafe {
@@ -700,7 +724,7 @@ impl<'a, B: Backing> Vector<'a, B> {
         // since the device is still bound. Otherwise as in the `Drop` implementation.
         unsafe { bindings::msi_table_free_vectors(table.ptr.as_ptr(), ptrs, n as c_uint) };
 
-        for i in 0..n {
+        for i in 0..owned {
             // SAFETY: The cookie comes from `into_foreign`. The vector is gone, and with it
             // everybody who borrowed the cookie.
             drop(unsafe { B::Cookie::from_foreign(cookies.add(i).read()) });
@@ -849,8 +873,10 @@ impl<B: Backing> Deref for Vector<'_, B> {
 
 impl<B: Backing> Drop for Vector<'_, B> {
     fn drop(&mut self) {
-        // SAFETY: By the type invariants the vector is valid.
-        let cookie = unsafe { bindings::msi_vector_cookie(self.as_raw()) };
+        let cookie = is_owned::<B::Cookie>().then(|| {
+            // SAFETY: By the type invariants the vector is valid.
+            unsafe { bindings::msi_vector_cookie(self.as_raw()) }
+        });
 
         // SAFETY: By the type invariants the vector belongs to this table. Neither has been freed
         // since the device is still bound. Handlers are registered by `Interrupt` and `Lent` only,
@@ -858,8 +884,10 @@ impl<B: Backing> Drop for Vector<'_, B> {
         // the vector or owns it, and has stopped, or forgot to; the C side drops those.
         unsafe { bindings::msi_table_free_vector(self.table.ptr.as_ptr(), self.as_raw()) };
 
-        // SAFETY: The cookie comes from `into_foreign` in `Self::new`. The vector is gone, and with
-        // it everybody who borrowed the cookie.
-        drop(unsafe { B::Cookie::from_foreign(cookie) });
+        if let Some(cookie) = cookie {
+            // SAFETY: The cookie comes from `into_foreign`. The vector is gone, and with it
+            // everybody who borrowed the cookie.
+            drop(unsafe { B::Cookie::from_foreign(cookie) });
+        }
     }
 }

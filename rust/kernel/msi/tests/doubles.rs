@@ -8,7 +8,8 @@ use crate::{
     irq::{
         self,
         Flags,
-        IrqReturn, //
+        IrqReturn,
+        ThreadedHandler, //
     },
     msi::{
         fake::FakeDevice,
@@ -182,6 +183,16 @@ impl Drop for Counter {
 
 impl irq::Handler for Counter {
     fn handle(&self) -> IrqReturn {
+        self.0.handled.add(1, Relaxed);
+        IrqReturn::Handled
+    }
+}
+
+/// Counts in its thread.
+pub(super) struct Threaded(pub(super) Arc<Counts>);
+
+impl ThreadedHandler for Threaded {
+    fn handle_threaded(&self) -> IrqReturn {
         self.0.handled.add(1, Relaxed);
         IrqReturn::Handled
     }

@@ -8,7 +8,6 @@ use crate::macros;
 mod suite {
     use super::super::doubles::*;
     use crate::{
-        irq::ThreadedHandler,
         msi::{
             fake::FakeDevice,
             Lent,
@@ -19,8 +18,10 @@ mod suite {
         prelude::*,
         sync::{
             atomic::Relaxed,
-            Arc, //
+            Arc,
+            Completion, //
         },
+        workqueue,
     };
 
     type Borrowed = Pin<KBox<LentInterrupt<Counter, Strict>>>;
@@ -74,15 +75,6 @@ mod suite {
         Ok(())
     }
 
-    struct Threaded(Arc<Counts>);
-
-    impl ThreadedHandler for Threaded {
-        fn handle_threaded(&self) -> crate::irq::IrqReturn {
-            self.0.handled.add(1, Relaxed);
-            crate::irq::IrqReturn::Handled
-        }
-    }
-
     #[test]
     fn threaded() -> Result {
         let counts = Counts::new()?;
@@ -119,6 +111,55 @@ mod suite {
         drop(irq);
         assert_eq!(counts.handlers_dropped.load(Relaxed), 1);
         assert_eq!(counts.bad.load(Relaxed), 0);
+        Ok(())
+    }
+
+    /// Drops a value on another CPU, if there is one. The [`Completion`] tells when that is done.
+    fn drop_elsewhere<T: Send + 'static>(value: T) -> Result<Arc<Completion>> {
+        let done = Arc::pin_init(Completion::new(), GFP_KERNEL)?;
+        let told = done.clone();
+
+        workqueue::system_unbound().try_spawn(GFP_KERNEL, move || {
+            drop(value);
+            told.complete_all();
+        })?;
+        Ok(done)
+    }
+
+    #[test]
+    fn dropped_while_unbound() -> Result {
+        // Who drops his handle while which device is unbound
+        for case in 0..40 {
+            let counts = Counts::new()?;
+            let parent = FakeDevice::new(c"kunit_msi_race_p", 8)?;
+            let child = FakeDevice::new(c"kunit_msi_race_c", 8)?;
+            let domain = parent.parent().clone();
+            let lent = Lent::new(vector(&table(&parent, &counts)?, Request::at(5), &counts)?)?;
+            let irq = borrow(&lent, &child, &counts)?;
+            let msg = message(&lent)?;
+
+            let (lent, irq, done) = if case & 1 != 0 {
+                (None, Some(irq), drop_elsewhere(lent)?)
+            } else {
+                (Some(lent), None, drop_elsewhere(irq)?)
+            };
+            if case & 2 != 0 {
+                drop(parent);
+                drop(child);
+            } else {
+                drop(child);
+                drop(parent);
+            }
+            done.wait_for_completion();
+
+            assert!(domain.inject(msg).is_err());
+            assert_eq!(domain.live(), 0);
+            drop((lent, irq));
+            assert_eq!(counts.handlers_dropped.load(Relaxed), 1);
+            assert_eq!(counts.cookies_dropped.load(Relaxed), 1);
+            assert_eq!(counts.stores_dropped.load(Relaxed), 1);
+            assert_eq!(counts.bad.load(Relaxed), 0);
+        }
         Ok(())
     }
 

@@ -262,17 +262,22 @@ mod suite {
 mod mmio {
     use super::super::doubles::*;
     use crate::{
+        irq::IrqReturn,
         msi::{
             fake::{
                 FakeDevice,
                 Registers, //
             },
+            Handler,
+            Interrupt,
             Layout,
             Message,
             Mmio,
             Options,
             Request,
-            Table, //
+            Table,
+            Vector,
+            VectorRef, //
         },
         prelude::*,
         sync::{
@@ -445,6 +450,73 @@ mod mmio {
     }
 
     #[test]
+    fn failure_unmaps() -> Result {
+        let dev = FakeDevice::new(c"kunit_msi_mmio_unmap", 8)?;
+
+        for (layout, size) in [
+            (Layout::MSIX, 19),
+            (
+                Layout {
+                    mask: 0,
+                    ..Layout::MSIX
+                },
+                8,
+            ),
+        ] {
+            let registers = registers()?;
+            let store = Mmio::new(layout, registers.clone());
+
+            assert!(Table::mmio(dev.as_ref(), c"mmio", size, store).is_err());
+            assert!(Arc::into_unique_or_drop(registers).is_some());
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn can_be_sent_and_shared() {
+        fn check<T: Send + Sync>() {}
+
+        check::<Mmio<Registers>>();
+        check::<Table<'_, Mmio<Registers>>>();
+        check::<Vector<'_, Mmio<Registers>>>();
+        check::<Interrupt<'_, Reader, Mmio<Arc<Registers>>>>();
+    }
+
+    /// A mapping is only good for the device which releases it. Nothing is read or written.
+    #[cfg(CONFIG_HAS_IOMEM)]
+    #[test]
+    fn device_managed() -> Result {
+        use crate::io::{
+            mem::IoRequest,
+            resource::Resource, //
+        };
+
+        let owner = FakeDevice::new(c"kunit_msi_mmio_own", 8)?;
+        let other = FakeDevice::new(c"kunit_msi_mmio_oth", 8)?;
+        // Where no RAM is: the ROM of a PC, and behind everything that a 32 bit machine has
+        let mut raw = bindings::resource {
+            start: 0xffff_0000,
+            end: 0xffff_0000 + BYTES as bindings::resource_size_t - 1,
+            flags: bindings::IORESOURCE_MEM as usize,
+            ..Default::default()
+        };
+        // SAFETY: It is valid during this function.
+        let resource = unsafe { Resource::from_raw(&mut raw) };
+        let map = || -> Result<_> {
+            // SAFETY: The resource is valid for longer than the request.
+            let request = unsafe { IoRequest::new(owner.as_ref(), resource) };
+
+            request.iomap_sized::<BYTES>()?.into_devres()
+        };
+
+        let table = Table::mmio(owner.as_ref(), c"mmio", 8, Mmio::new(Layout::MSIX, map()?))?;
+        assert_eq!(table.size(), Some(8));
+        let res = Table::mmio(other.as_ref(), c"mmio", 8, Mmio::new(Layout::MSIX, map()?));
+        assert_eq!(res.err(), Some(EINVAL));
+        Ok(())
+    }
+
+    #[test]
     fn cookies() -> Result {
         let counts = Counts::new()?;
         let dev = FakeDevice::new(c"kunit_msi_mmio_cook", 8)?;
@@ -461,6 +533,24 @@ mod mmio {
         Ok(())
     }
 
+    /// A handler which needs the registers.
+    struct Reader(Arc<Counts>);
+
+    impl Handler<Mmio<Arc<Registers>>> for Reader {
+        fn handle(
+            &self,
+            vector: &VectorRef<Mmio<Arc<Registers>>>,
+            store: &Mmio<Arc<Registers>>,
+        ) -> IrqReturn {
+            let layout = &Layout::MSIX;
+
+            self.0
+                .check(message(store.mapping(), layout, vector.label()).is_valid());
+            self.0.handled.add(1, Relaxed);
+            IrqReturn::Handled
+        }
+    }
+
     #[test]
     fn forgotten() -> Result {
         let counts = Counts::new()?;
@@ -474,11 +564,13 @@ mod mmio {
         forget(KBox::pin_init(
             table
                 .alloc(5)?
-                .request_irq(FLAGS, c"kunit", Counter(counts.clone())),
+                .request_irq(FLAGS, c"kunit", Reader(counts.clone())),
             GFP_KERNEL,
         )?)?;
         drop(table);
         parent.inject(message(&registers, layout, 5))?;
+        assert_eq!(counts.handled.load(Relaxed), 1);
+        assert_eq!(counts.bad.load(Relaxed), 0);
         drop(dev);
 
         assert!(masked(&registers, layout, 5));
