@@ -53,6 +53,7 @@ struct ims_slot {
 /**
  * struct ims_timer - The timer
  * @pdev:	PCI function
+ * @ims:	Table of the message store
  * @regs:	BAR 0
  * @slot:	The message store
  * @slot_dma:	Its address for the device
@@ -66,6 +67,7 @@ struct ims_slot {
  */
 struct ims_timer {
 	struct pci_dev		*pdev;
+	struct msi_table	*ims;
 	void __iomem		*regs;
 	struct ims_slot		*slot;
 	dma_addr_t		slot_dma;
@@ -155,9 +157,8 @@ static void ims_timer_report(struct work_struct *work)
 }
 
 /* Waits for the DMA engine: an armed timer still sends its message. */
-static void ims_timer_stop(void *data)
+static void ims_timer_quiesce(struct ims_timer *timer)
 {
-	struct ims_timer *timer = data;
 	u64 cmd;
 
 	scoped_guard(raw_spinlock_irqsave, &timer->lock)
@@ -165,6 +166,13 @@ static void ims_timer_stop(void *data)
 	if (readq_poll_timeout(timer->regs + EDU_DMA_CMD, cmd, !(cmd & EDU_DMA_CMD_RUN),
 			       USEC_PER_MSEC, 10 * EDU_DMA_MS * USEC_PER_MSEC))
 		dev_err(&timer->pdev->dev, "DMA does not end\n");
+}
+
+static void ims_timer_stop(void *data)
+{
+	struct ims_timer *timer = data;
+
+	ims_timer_quiesce(timer);
 	/* The last interrupt may come as late as this. */
 	disable_delayed_work_sync(&timer->report);
 }
@@ -204,7 +212,7 @@ static int ims_timer_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 		.flags	= unremapped ? MSI_TABLE_UNREMAPPED : 0,
 	};
 	struct msi_vector *loaded, *expired;
-	struct msi_table *msi, *ims;
+	struct msi_table *msi;
 	struct ims_timer *timer;
 	int ret;
 
@@ -213,6 +221,7 @@ static int ims_timer_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 		return -ENOMEM;
 
 	timer->pdev = pdev;
+	pci_set_drvdata(pdev, timer);
 	raw_spin_lock_init(&timer->lock);
 	INIT_DELAYED_WORK(&timer->report, ims_timer_report);
 	ret = ims_timer_setup_device(timer);
@@ -224,15 +233,15 @@ static int ims_timer_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 		return dev_err_probe(&pdev->dev, PTR_ERR(msi), "no MSI table\n");
 
 	info.data = timer;
-	ims = devm_msi_allocate_table(&pdev->dev, &info);
-	if (IS_ERR(ims))
-		return dev_err_probe(&pdev->dev, PTR_ERR(ims), "no IMS table\n");
+	timer->ims = devm_msi_allocate_table(&pdev->dev, &info);
+	if (IS_ERR(timer->ims))
+		return dev_err_probe(&pdev->dev, PTR_ERR(timer->ims), "no IMS table\n");
 
 	loaded = msi_table_alloc_vector(msi, 0);
 	if (IS_ERR(loaded))
 		return PTR_ERR(loaded);
 
-	expired = msi_table_alloc_vector(ims, MSI_LABEL_ANY);
+	expired = msi_table_alloc_vector(timer->ims, MSI_LABEL_ANY);
 	if (IS_ERR(expired))
 		return PTR_ERR(expired);
 
@@ -256,6 +265,37 @@ static int ims_timer_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	return 0;
 }
 
+static int ims_timer_suspend(struct device *dev)
+{
+	ims_timer_quiesce(dev_get_drvdata(dev));
+	return 0;
+}
+
+/* The device has lost what was in its buffer, which goes for the message, too. */
+static int ims_timer_resume_noirq(struct device *dev)
+{
+	struct ims_timer *timer = dev_get_drvdata(dev);
+
+	msi_table_restore(timer->ims);
+	return 0;
+}
+
+static int ims_timer_resume(struct device *dev)
+{
+	struct ims_timer *timer = dev_get_drvdata(dev);
+
+	scoped_guard(raw_spinlock_irqsave, &timer->lock)
+		timer->stopped = false;
+	if (timer->delivered < count)
+		ims_timer_arm(timer);
+	return 0;
+}
+
+static const struct dev_pm_ops ims_timer_pm_ops = {
+	SYSTEM_SLEEP_PM_OPS(ims_timer_suspend, ims_timer_resume)
+	NOIRQ_SYSTEM_SLEEP_PM_OPS(NULL, ims_timer_resume_noirq)
+};
+
 static const struct pci_device_id ims_timer_ids[] = {
 	{ PCI_DEVICE(0x1234, 0x11e8) },
 	{ }
@@ -266,6 +306,7 @@ static struct pci_driver ims_timer_driver = {
 	.name		= "ims_timer",
 	.id_table	= ims_timer_ids,
 	.probe		= ims_timer_probe,
+	.driver.pm	= pm_sleep_ptr(&ims_timer_pm_ops),
 };
 module_pci_driver(ims_timer_driver);
 
