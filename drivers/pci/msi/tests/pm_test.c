@@ -18,6 +18,7 @@
 #include <linux/io.h>
 #include <linux/iopoll.h>
 #include <linux/irq.h>
+#include <linux/irqdesc.h>
 #include <linux/mc146818rtc.h>
 #include <linux/moduleparam.h>
 #include <linux/msi_table.h>
@@ -669,6 +670,49 @@ static void msi_table_pm_reset_msix(struct kunit *test)
 	pm_check_reset(test, pm);
 }
 
+/**
+ * struct pm_watcher - Looks whether a message is written as it has to be
+ * @watcher:	For msi_vector_watch()
+ * @lock:	Lock of the interrupt
+ * @calls:	How often it was told
+ * @unlocked:	How often without the lock
+ */
+struct pm_watcher {
+	struct msi_watcher	watcher;
+	raw_spinlock_t		*lock;
+	unsigned int		calls;
+	unsigned int		unlocked;
+};
+
+static void pm_notify(struct msi_watcher *watcher, const struct msi_message *msg)
+{
+	struct pm_watcher *w = container_of(watcher, struct pm_watcher, watcher);
+
+	w->calls++;
+	w->unlocked += !raw_spin_is_locked(w->lock);
+}
+
+/* CPU hotplug moves an interrupt whatever else is going on. */
+static void msi_table_pm_reset_locked(struct kunit *test)
+{
+	struct pm_watcher w = { .watcher.notify = pm_notify };
+	struct pm_igb *pm = pm_igb(test);
+	struct msi_vector *v;
+
+	pm_need_reset(test, pm);
+	pm_create_msix(test, pm);
+	v = pm->real.vectors[PM_PLAIN];
+	w.lock = &irq_to_desc(msi_vector_irq(v))->lock;
+	msi_vector_watch(v, &w.watcher);
+	KUNIT_EXPECT_EQ(test, w.calls, 1);
+	KUNIT_EXPECT_EQ(test, 0, pci_reset_function(pm->igb.pdev));
+	msi_vector_unwatch(v, &w.watcher);
+	KUNIT_EXPECT_GT(test, w.calls, 1);
+	KUNIT_EXPECT_EQ(test, w.unlocked, 0);
+	pm_check_delivery(test, pm);
+	pm_free(&pm->real, pm->igb.vectors);
+}
+
 /* msi_table_restore() writes back any other store. */
 static void msi_table_pm_reset_mmio(struct kunit *test)
 {
@@ -816,6 +860,7 @@ static void msi_table_pm_runtime_store(struct kunit *test)
 
 static struct kunit_case msi_table_pm_cases[] = {
 	KUNIT_CASE(msi_table_pm_reset_msix),
+	KUNIT_CASE(msi_table_pm_reset_locked),
 	KUNIT_CASE(msi_table_pm_reset_mmio),
 	KUNIT_CASE(msi_table_pm_reset_untouched),
 	KUNIT_CASE(msi_table_pm_reset_remembered),

@@ -272,11 +272,7 @@ static void torture_move(struct torture_task *task)
 	unsigned int cpu = torture_below(task, nr_cpu_ids);
 
 	usleep_range(100, 500);
-	/*
-	 * The PCI core writes back the messages without the locks of the
-	 * descriptors, so nobody may move an interrupt at that time.
-	 */
-	guard(rwsem_read)(&task->fn->reset);
+	/* Also during a reset, when the PCI core writes the messages back. */
 	guard(rwsem_read)(&label->life);
 	if (label->vector && cpu_online(cpu) &&
 	    !irq_set_affinity(msi_vector_irq(label->vector), cpumask_of(cpu)))
