@@ -210,6 +210,9 @@ static void input_mmio(struct torture_rig *rig)
 	};
 	struct msi_table *table;
 
+	/* Is memory as good as registers? */
+	if (IS_ENABLED(CONFIG_INDIRECT_IOMEM) && !IS_ENABLED(CONFIG_INDIRECT_IOMEM_FALLBACK))
+		return;
 	if (!torture_check(regs, "no memory"))
 		return;
 
