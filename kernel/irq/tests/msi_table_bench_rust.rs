@@ -129,11 +129,12 @@ static RUNNING: Running = Running(UnsafeCell::new(None));
 ///
 /// # Safety
 ///
-/// There must be no other reference from this function during `'a`.
+/// - There must be one.
+/// - There must be no other reference from this function during `'a`.
 #[inline]
-unsafe fn running<'a>() -> &'a mut Option<Bench> {
+unsafe fn running<'a>() -> &'a mut Bench {
     // SAFETY: By the safety requirements of this function.
-    unsafe { &mut *RUNNING.0.get() }
+    unsafe { (*RUNNING.0.get()).as_mut().unwrap_unchecked() }
 }
 
 /// Creates the table.
@@ -156,8 +157,8 @@ pub unsafe extern "C" fn msi_bench_rust_create(
     let dev = unsafe { Device::<Bound>::from_raw(dev) };
     // SAFETY: As above. `Slot` has the layout of a slot, and can be changed by a shared reference.
     let slots = unsafe { slice::from_raw_parts(store, size as usize) };
-    // SAFETY: As above.
-    let running = unsafe { running() };
+    // SAFETY: Nobody else uses it, by the safety requirements of this function.
+    let running = unsafe { &mut *RUNNING.0.get() };
 
     from_result(|| {
         let parent = NonNull::new(parent).ok_or(EINVAL)?;
@@ -180,15 +181,15 @@ pub unsafe extern "C" fn msi_bench_rust_create(
 /// No other function of this file may be called at the same time.
 #[no_mangle]
 pub unsafe extern "C" fn msi_bench_rust_destroy() {
-    // SAFETY: By the safety requirements of this function.
-    *unsafe { running() } = None;
+    // SAFETY: Nobody else uses it, by the safety requirements of this function.
+    unsafe { *RUNNING.0.get() = None };
 }
 
 /// Allocates the vector of the lowest free label of a range.
 ///
 /// # Safety
 ///
-/// - No other function of this file may be called at the same time.
+/// - There must be a table, and no other function of this file be called at the same time.
 /// - `handle` must be valid for a write.
 #[no_mangle]
 pub unsafe extern "C" fn msi_bench_rust_alloc(
@@ -197,13 +198,13 @@ pub unsafe extern "C" fn msi_bench_rust_alloc(
     highest: u32,
 ) -> c_int {
     // SAFETY: By the safety requirements of this function.
-    let running = unsafe { running() };
+    let bench = unsafe { running() };
 
     from_result(|| {
-        let table = &running.as_ref().ok_or(EINVAL)?.table;
+        let vector = bench.table.alloc(lowest..=highest)?;
 
         // SAFETY: By the safety requirements of this function.
-        unsafe { (*handle).write(table.alloc(lowest..=highest)?) };
+        unsafe { (*handle).write(vector) };
         Ok(0)
     })
 }
@@ -234,14 +235,13 @@ pub unsafe extern "C" fn msi_bench_rust_irq(handle: *const Handle) -> c_uint {
 ///
 /// # Safety
 ///
-/// No other function of this file may be called at the same time.
+/// There must be a table, and no other function of this file be called at the same time.
 #[no_mangle]
 pub unsafe extern "C" fn msi_bench_rust_alloc_batch(n: c_uint, lowest: u32) -> c_int {
     // SAFETY: By the safety requirements of this function.
-    let running = unsafe { running() };
+    let bench = unsafe { running() };
 
     from_result(|| {
-        let bench = running.as_mut().ok_or(EINVAL)?;
         let labels = lowest..=lowest + n - 1;
 
         bench
@@ -255,11 +255,9 @@ pub unsafe extern "C" fn msi_bench_rust_alloc_batch(n: c_uint, lowest: u32) -> c
 ///
 /// # Safety
 ///
-/// No other function of this file may be called at the same time.
+/// There must be a table, and no other function of this file be called at the same time.
 #[no_mangle]
 pub unsafe extern "C" fn msi_bench_rust_free_batch() {
     // SAFETY: By the safety requirements of this function.
-    if let Some(bench) = unsafe { running() } {
-        Vector::free_all(&mut bench.batch);
-    }
+    Vector::free_all(&mut unsafe { running() }.batch);
 }

@@ -370,6 +370,7 @@ fn is_owned<C: 'static>() -> bool {
 }
 
 /// Returns a count, or an error if it is negative.
+#[inline]
 fn to_count(ret: c_int) -> Result<usize> {
     to_result(ret.min(0))?;
     Ok(usize::try_from(ret)?)
@@ -518,17 +519,19 @@ impl<'a, B: Backing> Vector<'a, B> {
         let req = request.to_raw();
         let cookie = request.cookie.into_foreign();
         let req = bindings::msi_vector_request { cookie, ..req };
+        let table = table.clone();
 
         // SAFETY: By the type invariants of `Inner` the table is valid, and still exists since the
         // device is bound. The request is valid, and not used after the call.
         let vector = from_err_ptr(unsafe { bindings::msi_table_alloc(table.ptr.as_ptr(), &req) });
 
-        match vector.and_then(|ptr| NonNull::new(ptr).ok_or(ENOMEM)) {
+        match vector {
             // INVARIANT: The vector was just allocated from the table with this cookie. The C side
             // frees a vector by itself only when the device is unbound.
             Ok(ptr) => Ok(Self {
-                ptr,
-                table: table.clone(),
+                // SAFETY: The C side returns a valid vector, or an error.
+                ptr: unsafe { NonNull::new_unchecked(ptr) },
+                table,
             }),
             Err(err) => {
                 // SAFETY: `cookie` comes from `into_foreign` above, and the vector which it was for
@@ -668,47 +671,43 @@ impl<'a, B: Backing> Vector<'a, B> {
         let mut done = 0;
 
         while done < len {
-            // SAFETY: In bounds, as `done` is less than `len`.
-            let first = unsafe { ptr.add(done) };
-            // SAFETY: The elements from `done` on are valid. They are not changed before the call
-            // of `free_run`.
-            let rest = unsafe { core::slice::from_raw_parts(first, len - done) };
-            let run = rest
-                .iter()
-                .take_while(|vector| Arc::ptr_eq(&vector.table, &rest[0].table))
-                .count();
-
-            // SAFETY: The elements of the run are valid, belong to one table, and are not used
-            // again, since `done` increases.
-            unsafe { Self::free_run(first, run) };
-            done += run;
+            // SAFETY: The elements from `done` on are valid, at least one, and not used again, since
+            // `done` increases by how many of them are freed.
+            done += unsafe { Self::free_run(ptr.add(done), len - done) };
         }
     }
 
-    /// Frees vectors of one table.
+    /// Frees the first vectors, as far as they belong to one table. Returns how many.
     ///
     /// # Safety
     ///
-    /// - `first` must point to `n` vectors, at least one, of the same table.
-    /// - They must not be used after the call. It leaves something else in their place.
-    unsafe fn free_run(first: *mut Self, n: usize) {
+    /// - `first` must point to `len` vectors, at least one.
+    /// - Those which were freed must not be used after the call. It leaves something else in their
+    ///   place.
+    unsafe fn free_run(first: *mut Self, len: usize) -> usize {
         let ptrs = first.cast::<*mut bindings::msi_vector>();
-        // SAFETY: In bounds, since a vector has the size of two pointers.
-        let cookies = unsafe { first.cast::<*mut c_void>().add(n) };
         // SAFETY: There is a first vector.
         let table = unsafe { (*first).table.clone() };
+        let mut n = 0;
 
-        for i in 0..n {
-            // SAFETY: The vector is valid and not used again. It begins at the place of pointer
-            // `2 * i`, so the `i` pointers up to now have not overwritten it.
-            let vector = ManuallyDrop::new(unsafe { first.add(i).read() });
+        while n < len {
+            // SAFETY: The vector is valid. It begins at the place of pointer `2 * n`, so the `n`
+            // pointers up to now have not overwritten it.
+            let vector = ManuallyDrop::new(unsafe { first.add(n).read() });
 
-            // SAFETY: In bounds: this is a half of vector `i / 2`, which has been read.
-            unsafe { ptrs.add(i).write(vector.as_raw()) };
-            // SAFETY: The vector is not dropped, so this is the only owner of its reference.
+            if !Arc::ptr_eq(&vector.table, &table) {
+                break;
+            }
+            // SAFETY: In bounds: this is a half of vector `n / 2`, which has been read.
+            unsafe { ptrs.add(n).write(vector.as_raw()) };
+            // SAFETY: The vector is neither dropped nor used again, so this is the only owner of its
+            // reference.
             drop(unsafe { ptr::read(&vector.table) });
+            n += 1;
         }
 
+        // SAFETY: In bounds, since a vector has the size of two pointers.
+        let cookies = unsafe { first.cast::<*mut c_void>().add(n) };
         let owned = if is_owned::<B::Cookie>() { n } else { 0 };
         for i in 0..owned {
             // SAFETY: By the type invariants all vectors are valid. The pointers were written
@@ -729,6 +728,7 @@ impl<'a, B: Backing> Vector<'a, B> {
             // everybody who borrowed the cookie.
             drop(unsafe { B::Cookie::from_foreign(cookies.add(i).read()) });
         }
+        n
     }
 
     #[inline]
