@@ -18,8 +18,8 @@
 #:   suspend-plain hotplug-intel hotplug-plain fail look-intel look-plain pool
 #:   timer-intel timer-intel-cm timer-amd timer-plain, and by name only: many
 #:   (65536 vectors and more)
-#: Suites of make torture: model igb-intel igb-plain rebind hotplug-acpi
-#:   hotplug-native suspend, and with KCSAN=1 model-kcsan igb-kcsan
+#: Suites of make torture: plant model model-smp hotplug-acpi hotplug-native
+#:   igb-intel igb-plain rebind suspend, and with KCSAN=1 model-kcsan igb-kcsan
 #:
 #: Variables:
 #:   KDIR=             a Linux 7.3 tree of yours, used with your own toolchain
@@ -31,7 +31,7 @@
 #:   SECURITY_MIRROR=  the same for the security archive
 #:   LINUX_SOURCE=     package of the kernel source (linux-source-7.3)
 #:   DURATION=         how long make torture has, in seconds, without the time
-#:                     to boot (900; 120 will do for a quick one)
+#:                     to boot (900; CI takes 120)
 #:   SEED=             where its random choices begin (default: anywhere)
 #:   KCSAN=1           make torture: with a kernel which looks for data races
 #:                     instead; without KASAN and Rust

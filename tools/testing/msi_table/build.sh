@@ -2,20 +2,22 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # build.sh [NAME FRAGMENT...] - kernel, modules and initramfs, in
-# $BUILDS/build-NAME: by default debug, of the fragments base and debug. That
-# named uml is for user mode Linux.
+# $BUILDS/build-NAME: by default debug, of the fragments base, debug and test.
+# With the fragment uml it is for user mode Linux.
 set -eu
 here=$(dirname "$0")
 . "$here/steps.sh"
-[ $# != 0 ] || set -- debug base debug
+[ $# != 0 ] || set -- debug base debug test
 build=$BUILDS/build-$1
 suffix= label= image=bzImage
 [ "$1" = debug ] || suffix=-$1 label=" ($1)"
-if [ "$1" = uml ]; then
+shift
+case " $* " in
+*" uml "*)
 	export ARCH=um
 	image=linux
-fi
-shift
+	;;
+esac
 
 # PROGRAM, for the /bin of the guest, and the libraries it needs where it looks
 # for them

@@ -111,7 +111,7 @@ run checkpatch "checkpatch --strict" checkpatch
 run kernel-doc "kernel-doc" kernel_doc
 run rustfmt "rustfmt" rustfmt_check
 step check-configure "configure a build for the rest" \
-	python3 -B "$here/configure.py" "$build" base debug check
+	python3 -B "$here/configure.py" "$build" base debug test check
 run compile "W=1, sparse and clippy" compile
 run rustdoc "rustdoc" analyse rustdoc
 [ $failed = 0 ] || die "make check: FAILED"

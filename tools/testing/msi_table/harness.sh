@@ -101,15 +101,16 @@ test)
 bench)
 	build
 	script build.sh bench base bench
-	script build.sh uml uml
+	script build.sh uml-bench bench uml
 	script bench.py
 	;;
 torture)
 	build
 	if [ -n "${KCSAN:-}" ]; then
-		script build.sh kcsan base debug kcsan
+		script build.sh kcsan base debug test kcsan
 	else
 		script build.sh
+		script build.sh uml-debug debug torture uml
 	fi
 	script torture.py "${DURATION:-900}" "${SEED:-0}" "${KCSAN:+kcsan}" \
 		${SUITE:+"$SUITE"}

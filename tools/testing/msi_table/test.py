@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
 """test.py test [SUITE] | run | shell - boot the kernel built, look at results."""
+import concurrent.futures
 import contextlib
 import os
 import pathlib
@@ -98,6 +99,7 @@ HOTPLUG = ('kunit.filter_glob=msi_table_pci_affinity '
 # Whoever waits for a test does so uninterruptibly.
 PATIENT = 'sysctl.kernel.hung_task_timeout_secs=0'
 KUNIT_BOOTS = {
+    'fail': (INTEL, f'RUN=fail kunit.autorun=0 {PATIENT}', FAIL_SUITES, False),
     'kunit': (INTEL, 'RUN=kunit', KUNIT_SUITES, True),
     'kunit-plain': (PLAIN, 'RUN=kunit kunit.filter_glob=msi_table_[dmp]*',
                     PLAIN_SUITES, True),
@@ -105,14 +107,13 @@ KUNIT_BOOTS = {
     'suspend-plain': (PLAIN, f'RUN=kunit {SUSPEND}', [SUSPEND_TEST], False),
     'hotplug-intel': (INTEL, f'RUN=kunit {HOTPLUG}', HOTPLUG_TESTS, False),
     'hotplug-plain': (PLAIN, f'RUN=kunit {HOTPLUG}', HOTPLUG_TESTS, False),
-    'fail': (INTEL, f'RUN=fail kunit.autorun=0 {PATIENT}', FAIL_SUITES, False),
     'many': ([*PLAIN, '-m', '3G'],
              f'RUN=kunit kunit.filter_glob={MANY_TEST} msi_table_kunit.many=1 '
              f'{PATIENT} kunit.timeout=3600',
              [MANY_TEST], False),
 }
 # Suites which take long, in seconds, and those which are not for every day
-TIMEOUTS = {'kunit': 1500, 'fail': 1200, 'many': 3600}
+TIMEOUTS = {'kunit': 2400, 'fail': 2400, 'many': 3600}
 BY_NAME = ['many']
 
 # The devices, and which script of guest/ to run
@@ -133,7 +134,10 @@ TIMER_SUITES = {
 }
 
 
-def qemu(devices, append, build=BUILD):
+BOOT = 'loglevel=8 printk.time=0 printk.devkmsg=on panic=-1'
+
+
+def qemu(devices, append, build=BUILD, serial='stdio'):
     # With 5-level page tables KASAN reports, now and then, an interrupt that
     # comes while identify_boot_cpu() has the features of the CPU cleared.
     accel = ['kvm', '-cpu', 'host'] if os.environ.get('KVM') else \
@@ -141,52 +145,66 @@ def qemu(devices, append, build=BUILD):
     return ['qemu-system-x86_64',
             '-M', 'q35,kernel-irqchip=split', '-accel', *accel,
             '-smp', '2', '-m', '1G', '-nodefaults', '-display', 'none',
-            '-no-reboot', *devices,
+            '-no-reboot', '-serial', serial, *devices,
             '-kernel', build / 'arch/x86/boot/bzImage',
             '-initrd', build / 'initramfs.cpio',
-            '-append', f'console=ttyS0 loglevel=8 printk.time=0 '
-                       f'printk.devkmsg=on panic=-1 {append}']
+            '-append', f'console=ttyS0 {BOOT} {append}']
+
+
+def uml(append, build, memory):
+    """User mode Linux: no hardware, and the speed of the machine."""
+    return [build / 'linux', f'mem={memory}', 'con=null', 'con0=null,fd:1',
+            'seccomp=on', f'initrd={build}/initramfs.cpio',
+            *f'{BOOT} {append}'.split()]
 
 
 class Boot:
-    """One boot: .console is its text, .trouble what went wrong if not None."""
+    """One boot, of a command whose output is the console.
 
-    def __init__(self, name, devices, append, timeout=600, build=BUILD):
+    .console is its text, .trouble what went wrong if not None.
+    """
+
+    running = set()
+
+    def __init__(self, name, command, timeout=900):
         log = LOGS / f'boot-{name}.log'
-        log.unlink(missing_ok=True)
         self.log = HOST_LOGS / log.name
         self.trouble = None
-        with subprocess.Popen([*qemu(devices, append, build),
-                               '-serial', f'file:{log}'],
-                              stdin=subprocess.DEVNULL, text=True,
+        with log.open('wb') as console, \
+             subprocess.Popen(command, stdin=subprocess.DEVNULL, text=True,
+                              stdout=console,
                               stderr=subprocess.PIPE) as process:
+            self.running.add(process)
             try:
                 errors = self.attend(process, log, timeout)
                 if process.returncode:
-                    self.trouble = errors or f'QEMU: {process.returncode}'
+                    self.trouble = errors or f'exit status {process.returncode}'
             except subprocess.TimeoutExpired:
                 self.trouble = f'no end within {timeout} s'
             finally:
                 process.kill()
-        text = log.read_text(errors='replace') if log.exists() else ''
-        self.console = text.replace('\r', '')
+                self.running.remove(process)
+        self.console = log.read_text(errors='replace').replace('\r', '')
         if not self.trouble and not END.search(self.console):
             self.trouble = 'the run did not reach its end'
 
     def attend(self, process, log, timeout):
-        """Until QEMU has ended; what it had to say."""
+        """Until it has ended; what it had to say besides."""
         return process.communicate(timeout=timeout)[1]
 
-    def results(self):
-        """(name, passed or None if skipped, detail) of each test."""
+    def health(self):
+        """(name, passed, detail) of what no boot may do."""
         splats = [line for line in self.console.splitlines()
                   if SPLAT.search(line)]
         leaks = [leak for leak in LEAK.findall(self.console)
                  if LEAKS_BY_DESIGN not in leak]
-        return [*ktap(self.console),
-                ('no splat', not splats, '; '.join(splats[:3])),
+        return [('no splat', not splats, '; '.join(splats[:3])),
                 ('no leak', not leaks, '\n'.join(leaks[:3])),
                 ('reaches its end', not self.trouble, self.trouble)]
+
+    def results(self):
+        """(name, passed or None if skipped, detail) of each test."""
+        return [*ktap(self.console), *self.health()]
 
 
 def ktap(text):
@@ -229,13 +247,13 @@ def none_skipped(results):
 
 def suite_config():
     have = configure.options((BUILD / '.config').read_text())
-    for option, line in configure.wanted(['base', 'debug']).items():
+    for option, line in configure.wanted(['base', 'debug', 'test']).items():
         yield (option, configure.landed(option, line, have), f'wanted: {line}')
 
 
 def suite_kunit(name):
     devices, append, wanted, may_skip = KUNIT_BOOTS[name]
-    boot = Boot(name, [*devices, *CARDS], append, TIMEOUTS.get(name, 600))
+    boot = Boot(name, qemu([*devices, *CARDS], append), TIMEOUTS.get(name, 900))
     results = boot.results()
     yield from ran(wanted, results)
     yield from results
@@ -251,7 +269,7 @@ def suite_kunit(name):
 
 def suite_guest(name):
     devices, append = GUEST_SUITES[name]
-    boot = Boot(name, devices, f'kunit.enable=0 {append}')
+    boot = Boot(name, qemu(devices, f'kunit.enable=0 {append}'))
     results = boot.results()
     yield from results
     # With KDIR= the machine may have no irqbalance.
@@ -264,7 +282,7 @@ def suite_timer(name):
     append = f'kunit.enable=0 RUN=timer REMAP={remap}'
     if devices == AMD:
         append += f' {AMD_APPEND}'
-    boot = Boot(name, devices, append)
+    boot = Boot(name, qemu(devices, append))
     if message:
         yield ('interrupts are remapped', message in boot.console,
                f'no line: {message}')
@@ -315,51 +333,72 @@ def interrupt_qemu():
         return started and not left, f'started: {started}, left: {left}'
 
 
+# What takes longest comes first.
 SUITES = {
-    'tools': suite_tools,
-    'config': suite_config,
-    'rust-errors': rust_errors.results,
     **{name: lambda name=name: suite_kunit(name) for name in KUNIT_BOOTS},
     **{name: lambda name=name: suite_guest(name) for name in GUEST_SUITES},
     **{name: lambda name=name: suite_timer(name) for name in TIMER_SUITES},
+    'rust-errors': rust_errors.results,
+    'tools': suite_tools,
+    'config': suite_config,
 }
 
 
 def test(names, suites=None):
+    """Two at a time: most of what a guest does, it does on one CPU."""
     suites = suites or SUITES
-    passed = failed = skipped = 0
-    for suite in names:
+    total = [0, 0, 0]
+
+    def timed(name):
         begin = time.monotonic()
-        print(f'{suite} ... ', end='', flush=True)
-        said = list(suites[suite]())
-        results = [result for result in said if not isinstance(result, str)]
-        bad = [(name, detail) for name, good, detail in results
-               if good is not None and not good]
-        skips = sum(good is None for _, good, _ in results)
-        passed += len(results) - len(bad) - skips
-        failed += len(bad)
-        skipped += skips
-        print(f'{len(results) - len(bad) - skips} passed, {len(bad)} failed'
-              f' [{time.monotonic() - begin:.1f}s]')
-        for note in said:
-            if isinstance(note, str):
-                print(f'    {note}')
-        for name, detail in bad:
-            print(f'    FAILED {name}')
-            for line in (detail or '').splitlines():
-                print(f'        {line}')
-        if bad:
-            print(f'    (logs: {HOST_LOGS})')
+        print(f'{name} ...', flush=True)
+        return list(suites[name]()), time.monotonic() - begin
+
+    jobs = min(2, os.cpu_count())
+    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+        pending = {pool.submit(timed, name): name for name in names}
+        try:
+            for future in concurrent.futures.as_completed(pending):
+                said, seconds = future.result()
+                total = [sum(pair) for pair in
+                         zip(total, show(pending[future], said, seconds))]
+        finally:
+            # When it ends before its time, by a signal or an error
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in list(Boot.running):
+                process.kill()
+    passed, failed, skipped = total
     print(f'{passed} passed, {failed} failed' +
           (f', {skipped} skipped' if skipped else ''))
     return 1 if failed or not passed else 0
+
+
+def show(suite, said, seconds):
+    """Print what came of a suite, and return how many passed, failed, skipped."""
+    results = [result for result in said if not isinstance(result, str)]
+    bad = [(name, detail) for name, good, detail in results
+           if good is not None and not good]
+    skipped = sum(good is None for _, good, _ in results)
+    passed = len(results) - len(bad) - skipped
+    print(f'{suite}: {passed} passed, {len(bad)} failed [{seconds:.1f}s]')
+    for note in said:
+        if isinstance(note, str):
+            print(f'    {note}')
+    for name, detail in bad:
+        print(f'    FAILED {name}')
+        for line in (detail or '').splitlines():
+            print(f'        {line}')
+    if bad:
+        print(f'    (logs: {HOST_LOGS})')
+    sys.stdout.flush()
+    return passed, len(bad), skipped
 
 
 def run():
     """Both drivers behind Intel interrupt remapping, for people to watch."""
     print('boot QEMU, run both timers ... ', end='', flush=True)
     begin = time.monotonic()
-    boot = Boot('run', INTEL, 'kunit.enable=0 RUN=timer REMAP=yes')
+    boot = Boot('run', qemu(INTEL, 'kunit.enable=0 RUN=timer REMAP=yes'))
     bad = [(name, detail) for name, good, detail in boot.results()
            if good is not None and not good]
     print(f'{"FAILED" if bad else "ok"} [{time.monotonic() - begin:.1f}s]')
@@ -383,8 +422,7 @@ def run():
 
 def shell():
     os.execvp('qemu-system-x86_64',
-              [*qemu(INTEL, 'kunit.enable=0 RUN=shell'),
-               '-serial', 'mon:stdio'])
+              qemu(INTEL, 'kunit.enable=0 RUN=shell', serial='mon:stdio'))
 
 
 def main(command, suite=None):

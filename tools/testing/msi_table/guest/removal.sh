@@ -52,9 +52,14 @@ unplug() {
 	say "torture: host: unplug $rounds"
 	wait_for absent && plug
 }
+slot_control() { # LOW HIGH: the two bytes
+	printf "\\$(printf %03o "$1")\\$(printf %03o "$2")" |
+		dd of="$port/config" bs=2 seek="$control" conv=notrunc 2>/dev/null
+}
 # Its slot is switched off behind the back of its driver (PCIe 6.0, 7.5.3.10: no
 # power, power indicator off). QEMU takes the card away at once, with the transfer
-# it is doing, and the port tells that it is gone.
+# it is doing. Then there is power again, as if somebody had pulled the card, and
+# only now may the port tell (hot-plug interrupt enable).
 surprise() {
 	set -- $(hexdump -v -e '1/1 "%u\n"' "$port/config" | awk '
 		{ b[NR - 1] = $1 }
@@ -63,16 +68,15 @@ surprise() {
 				;
 			print (p + 24) / 2, b[p + 24], b[p + 25]
 		}')
+	control=$1
 	say "torture: host: pull $rounds"
 	# Else QEMU might tell that the card is gone before this is on the console.
 	sleep 1
-	printf "\\$(printf %03o "$2")\\$(printf %03o $(($3 | 7)))" |
-		dd of="$port/config" bs=2 seek="$1" conv=notrunc 2>/dev/null ||
+	slot_control $(($2 & ~32)) $(($3 | 7)) && slot_control "$2" "$3" ||
 		return 1
 	surprises=$((surprises + 1))
 	wait_for absent && plug
 }
-# Nothing is lost: what arrives while the interrupts are suspended is replayed.
 s2idle() {
 	say "torture: host: press the button"
 	# Whoever presses it too early may keep the machine awake.
@@ -82,12 +86,15 @@ s2idle() {
 		[ $status != 0 ] || break
 	done
 	say "torture: host: awake"
-	return $status
+	[ $status = 0 ] && woken
 }
-# The machine is off, and with it whoever could receive a message.
 s3() {
-	echo deep >/sys/power/mem_sleep && echo mem >/sys/power/state ||
-		return 1
+	echo deep >/sys/power/mem_sleep && echo mem >/sys/power/state && woken
+}
+# The driver in C stops its timer, and starts it again. In Rust there is no callback
+# for that in Linux 7.3: what is sent while the device sleeps, nobody receives.
+woken() {
+	[ $driver != ims_timer ] || return 0
 	taken=$(counted IMS-timer)
 	sleep 3
 	if [ "$(counted IMS-timer)" = "$taken" ]; then
@@ -186,7 +193,6 @@ for driver in ims_timer rust_ims_timer; do
 	load
 	check "$driver: goes and comes, armed" again $((DURATION / 2))
 	total=$((total + rounds))
-	[ "$TASK" != suspend ] || check "$driver: suspend to RAM" s3
 	check "$driver: runs to the end" ticks
 	delivered=$((delivered + $(counted IMS-timer)))
 	check "$driver: unloaded while armed" unload
@@ -194,6 +200,16 @@ for driver in ims_timer rust_ims_timer; do
 	measure /tmp/after
 	check "$driver: no irq, domain or table left behind" same_things
 	check "$driver: no memory left behind" same_objects
+done
+# At the end, since the power button does not wake QEMU's machine up any more after
+# it was off.
+[ "$TASK" != suspend ] || for driver in ims_timer rust_ims_timer; do
+	load
+	check "$driver: runs before suspend to RAM" ticks
+	check "$driver: suspend to RAM" s3
+	check "$driver: runs after suspend to RAM" ticks
+	check "$driver: unloaded after suspend to RAM" unload
+	check "$driver: no irq left after suspend to RAM" no_irqs
 done
 say "torture: removal: rounds $total"
 say "torture: removal: delivered $delivered"
