@@ -2,6 +2,17 @@
 
 #include <linux/interrupt.h>
 #include <linux/msi_table.h>
+#include <linux/refcount.h>
+
+__rust_helper void rust_helper_refcount_add(int i, refcount_t *r)
+{
+	refcount_add(i, r);
+}
+
+__rust_helper bool rust_helper_refcount_sub_and_test(int i, refcount_t *r)
+{
+	return refcount_sub_and_test(i, r);
+}
 
 #ifndef CONFIG_SMP
 __rust_helper int rust_helper_irq_set_affinity(unsigned int irq, const struct cpumask *cpumask)

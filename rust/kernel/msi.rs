@@ -53,10 +53,16 @@ use crate::{
     new_mutex,
     prelude::*,
     sync::{
-        Arc,
+        aref::{
+            ARef,
+            AlwaysRefCounted, //
+        },
         Mutex, //
     },
-    types::ForeignOwnable, //
+    types::{
+        ForeignOwnable,
+        Opaque, //
+    },
 };
 use core::{
     marker::PhantomData,
@@ -430,6 +436,8 @@ struct Data<B> {
 /// - Everybody who frees `ptr` other than this type does so when `dev` is unbound.
 #[pin_data(PinnedDrop)]
 struct Inner<'a, B: Backing> {
+    /// How many handles there are. An `Arc` can not count those of a batch at a time.
+    refs: Opaque<bindings::refcount_t>,
     #[pin]
     data: Data<B>,
     ptr: NonNull<bindings::msi_table>,
@@ -445,6 +453,48 @@ unsafe impl<B: Backing> Send for Inner<'_, B> {}
 // SAFETY: Vectors may be allocated and freed concurrently, everything else only reads, and `B` is
 // `Sync`.
 unsafe impl<B: Backing> Sync for Inner<'_, B> {}
+
+impl<B: Backing> Inner<'_, B> {
+    /// Counts `n` more handles.
+    #[inline]
+    fn get(&self, n: c_int) {
+        // SAFETY: The count is valid, and not zero since there is a reference to `self`.
+        unsafe { bindings::refcount_add(n, self.refs.get()) };
+    }
+
+    /// Counts `n` handles less.
+    ///
+    /// # Safety
+    ///
+    /// These handles must not be used, nor dropped, any more.
+    #[inline]
+    unsafe fn put(obj: NonNull<Self>, n: c_int) {
+        // SAFETY: The handles which are counted keep `obj` valid.
+        let refs = unsafe { &raw const (*obj.as_ptr()).refs };
+
+        // SAFETY: As above.
+        if unsafe { bindings::refcount_sub_and_test(n, Opaque::cast_into(refs)) } {
+            // SAFETY: There is no handle any more. `Table::create` has made it with a `KBox`, and it
+            // has not been moved since.
+            drop(unsafe { Pin::new_unchecked(KBox::from_raw(obj.as_ptr())) });
+        }
+    }
+}
+
+// SAFETY: An object is freed when the last handle is not counted any more. All of them are made by
+// `Table::create`, with the count of one.
+unsafe impl<B: Backing> AlwaysRefCounted for Inner<'_, B> {
+    #[inline]
+    fn inc_ref(&self) {
+        self.get(1);
+    }
+
+    #[inline]
+    unsafe fn dec_ref(obj: NonNull<Self>) {
+        // SAFETY: By the safety requirements of this function.
+        unsafe { Self::put(obj, 1) };
+    }
+}
 
 #[pinned_drop]
 impl<B: Backing> PinnedDrop for Inner<'_, B> {
@@ -486,7 +536,7 @@ impl<B: Backing> PinnedDrop for Inner<'_, B> {
 /// # Ok::<(), Error>(())
 /// ```
 pub struct Table<'a, B: Backing = Pci> {
-    inner: Arc<Inner<'a, B>>,
+    inner: ARef<Inner<'a, B>>,
 }
 
 /// Not part of a generic function, so that there is one lock class, in the kernel itself.
@@ -513,6 +563,8 @@ impl<'a, B: Backing> Table<'a, B> {
         // INVARIANT: By the safety requirements of this function. The C side frees a table by
         // itself only when its device is unbound.
         let init = try_pin_init!(&this in Inner {
+            // SAFETY: There are no requirements.
+            refs: Opaque::new(unsafe { bindings::REFCOUNT_INIT(1) }),
             data <- try_pin_init!(Data {
                 store <- store,
                 bus <- new_bus(),
@@ -527,8 +579,15 @@ impl<'a, B: Backing> Table<'a, B> {
             _invariant: PhantomData,
         }? Error);
 
+        // SAFETY: It is not moved: `Inner::put` drops it where it is.
+        let inner =
+            unsafe { Pin::into_inner_unchecked(KBox::pin_init::<Error>(init, GFP_KERNEL)?) };
+        // SAFETY: What comes from a box is not null.
+        let inner = unsafe { NonNull::new_unchecked(KBox::into_raw(inner)) };
+
         Ok(Self {
-            inner: Arc::pin_init::<Error>(init, GFP_KERNEL)?,
+            // SAFETY: It is valid, and the one handle which is counted is this.
+            inner: unsafe { ARef::from_raw(inner) },
         })
     }
 

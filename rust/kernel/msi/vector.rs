@@ -25,7 +25,7 @@ use crate::{
         to_result, //
     },
     prelude::*,
-    sync::Arc,
+    sync::aref::ARef,
     types::{
         ForeignOwnable,
         Opaque, //
@@ -497,7 +497,7 @@ impl<B: Backing> VectorRef<B> {
 /// ```
 pub struct Vector<'a, B: Backing = super::Pci> {
     ptr: NonNull<bindings::msi_vector>,
-    table: Arc<Inner<'a, B>>,
+    table: ARef<Inner<'a, B>>,
 }
 
 /// The room for some vectors is that for twice as many pointers.
@@ -511,7 +511,7 @@ unsafe impl<B: Backing> Send for Vector<'_, B> {}
 unsafe impl<B: Backing> Sync for Vector<'_, B> {}
 
 impl<'a, B: Backing> Vector<'a, B> {
-    pub(super) fn new(table: &Arc<Inner<'a, B>>, request: Request<'_, B::Cookie>) -> Result<Self> {
+    pub(super) fn new(table: &ARef<Inner<'a, B>>, request: Request<'_, B::Cookie>) -> Result<Self> {
         if request.affinities.is_some_and(|a| a.is_empty()) {
             return Err(EINVAL);
         }
@@ -530,7 +530,7 @@ impl<'a, B: Backing> Vector<'a, B> {
             // frees a vector by itself only when the device is unbound.
             Ok(ptr) => Ok(Self {
                 // SAFETY: The C side returns a valid vector, or an error.
-                ptr: unsafe { NonNull::new_unchecked(ptr) },
+                ptr: unsafe { NonNull::new(ptr).unwrap_unchecked() },
                 table,
             }),
             Err(err) => {
@@ -543,7 +543,7 @@ impl<'a, B: Backing> Vector<'a, B> {
     }
 
     pub(super) fn new_many<K: Cookies<B::Cookie>, A: Allocator>(
-        table: &Arc<Inner<'a, B>>,
+        table: &ARef<Inner<'a, B>>,
         mut request: Request<'_, K>,
         count: RangeInclusive<u32>,
         vectors: &mut Vec<Self, A>,
@@ -619,6 +619,9 @@ impl<'a, B: Backing> Vector<'a, B> {
         }
         res?;
 
+        // They fit into memory, so there are not too many for an `int`.
+        table.get(len as c_int);
+        let table = ARef::into_raw(table.clone());
         // From the last one on, as a vector takes the place of two pointers.
         for i in (0..len).rev() {
             // SAFETY: The C side has written `len` pointers. Those up to this one have not been
@@ -630,11 +633,14 @@ impl<'a, B: Backing> Vector<'a, B> {
             let vector = Self {
                 // SAFETY: The C side returns valid vectors.
                 ptr: unsafe { NonNull::new_unchecked(ptr) },
-                table: table.clone(),
+                // SAFETY: The table is valid, and has been told of this handle.
+                table: unsafe { ARef::from_raw(table) },
             };
             // SAFETY: In bounds, since there is room for `max` vectors, and properly aligned.
             unsafe { room.cast::<Self>().add(i).write(vector) };
         }
+        // SAFETY: The one more which was counted by `clone` above.
+        unsafe { Inner::put(table, 1) };
 
         // SAFETY: The next `len` elements, of at most `max`, have just been written.
         unsafe { vectors.inc_len(len) };
@@ -686,8 +692,8 @@ impl<'a, B: Backing> Vector<'a, B> {
     ///   place.
     unsafe fn free_run(first: *mut Self, len: usize) -> usize {
         let ptrs = first.cast::<*mut bindings::msi_vector>();
-        // SAFETY: There is a first vector.
-        let table = unsafe { (*first).table.clone() };
+        // SAFETY: There is a first vector. Its reference is one of those which are given back below.
+        let table = ARef::into_raw(unsafe { ptr::read(&raw const (*first).table) });
         let mut n = 0;
 
         while n < len {
@@ -695,14 +701,11 @@ impl<'a, B: Backing> Vector<'a, B> {
             // pointers up to now have not overwritten it.
             let vector = ManuallyDrop::new(unsafe { first.add(n).read() });
 
-            if !Arc::ptr_eq(&vector.table, &table) {
+            if !ptr::eq(&*vector.table, table.as_ptr()) {
                 break;
             }
             // SAFETY: In bounds: this is a half of vector `n / 2`, which has been read.
             unsafe { ptrs.add(n).write(vector.as_raw()) };
-            // SAFETY: The vector is neither dropped nor used again, so this is the only owner of its
-            // reference.
-            drop(unsafe { ptr::read(&vector.table) });
             n += 1;
         }
 
@@ -719,15 +722,20 @@ impl<'a, B: Backing> Vector<'a, B> {
             };
         }
 
+        // SAFETY: The vectors still have their references to the table.
+        let raw = unsafe { table.as_ref() }.ptr.as_ptr();
         // SAFETY: By the type invariants the vectors belong to this table. None has been freed
         // since the device is still bound. Otherwise as in the `Drop` implementation.
-        unsafe { bindings::msi_table_free_vectors(table.ptr.as_ptr(), ptrs, n as c_uint) };
+        unsafe { bindings::msi_table_free_vectors(raw, ptrs, n as c_uint) };
 
         for i in 0..owned {
             // SAFETY: The cookie comes from `into_foreign`. The vector is gone, and with it
             // everybody who borrowed the cookie.
             drop(unsafe { B::Cookie::from_foreign(cookies.add(i).read()) });
         }
+
+        // SAFETY: These `n` handles are not used any more.
+        unsafe { Inner::put(table, n as c_int) };
         n
     }
 

@@ -482,7 +482,7 @@ mod mmio {
         check::<Interrupt<'_, Reader, Mmio<Arc<Registers>>>>();
     }
 
-    /// A mapping is only good for the device which releases it. Nothing is read or written.
+    /// A mapping is only good for the device which releases it, and that after the table.
     #[cfg(CONFIG_HAS_IOMEM)]
     #[test]
     fn device_managed() -> Result {
@@ -493,7 +493,7 @@ mod mmio {
 
         let owner = FakeDevice::new(c"kunit_msi_mmio_own", 8)?;
         let other = FakeDevice::new(c"kunit_msi_mmio_oth", 8)?;
-        // Where no RAM is: the ROM of a PC, and behind everything that a 32 bit machine has
+        // Where no RAM is, and writing changes nothing: the ROM of a PC
         let mut raw = bindings::resource {
             start: 0xffff_0000,
             end: 0xffff_0000 + BYTES as bindings::resource_size_t - 1,
@@ -510,9 +510,16 @@ mod mmio {
         };
 
         let table = Table::mmio(owner.as_ref(), c"mmio", 8, Mmio::new(Layout::MSIX, map()?))?;
-        assert_eq!(table.size(), Some(8));
+        // Masked once more when it is freed
+        forget(table.alloc(5)?)?;
         let res = Table::mmio(other.as_ref(), c"mmio", 8, Mmio::new(Layout::MSIX, map()?));
         assert_eq!(res.err(), Some(EINVAL));
+
+        let parent = owner.parent().clone();
+        drop(table);
+        assert_eq!(parent.live(), 1);
+        drop(owner);
+        assert_eq!(parent.live(), 0);
         Ok(())
     }
 
