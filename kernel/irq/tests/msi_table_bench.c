@@ -964,9 +964,8 @@ static int bench_whole(const struct bench_side *side, int (*whole)(unsigned int 
 }
 
 static int bench_run_msix(const struct bench_side *side, int (*whole)(unsigned int n),
-			  struct bench_handle *handles)
+			  u32 room, struct bench_handle *handles)
 {
-	u32 room = pci_msix_vec_count(bench_pdev) - 1 - BENCH_BATCH;
 	struct bench bench = { .side = side, .sysfs = true, .handles = handles };
 	int ret;
 
@@ -983,18 +982,29 @@ static int bench_run_msix(const struct bench_side *side, int (*whole)(unsigned i
 
 static int bench_msix_both(struct bench_handle *handles)
 {
-	int ret;
+	/* Entry 0 and room for a batch behind those which are live */
+	const int other = 1 + BENCH_BATCH;
+	int ret = 0, count;
 
-	bench_pdev = pci_get_class(PCI_CLASS_STORAGE_EXPRESS, NULL);
+	do
+		bench_pdev = pci_get_class(PCI_CLASS_STORAGE_EXPRESS, bench_pdev);
+	while (bench_pdev && bench_pdev->dev.driver);
 	if (!bench_pdev)
 		return 0;
 
-	ret = pci_enable_device_mem(bench_pdev);
-	if (!ret) {
-		ret = bench_run_msix(&bench_msix, bench_msix_whole, handles) ? :
-		      bench_run_msix(&bench_msix_table, bench_msix_table_whole, handles);
-		pci_disable_device(bench_pdev);
+	count = pci_msix_vec_count(bench_pdev);
+	if (count < 64 + other) {
+		pr_info("the NVMe controller has too few MSI-X entries, %d\n", count);
+		goto out;
 	}
+	ret = pci_enable_device_mem(bench_pdev);
+	if (ret)
+		goto out;
+
+	ret = bench_run_msix(&bench_msix, bench_msix_whole, count - other, handles) ? :
+	      bench_run_msix(&bench_msix_table, bench_msix_table_whole, count - other, handles);
+	pci_disable_device(bench_pdev);
+out:
 	pci_dev_put(bench_pdev);
 	return ret;
 }

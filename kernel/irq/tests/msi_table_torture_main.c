@@ -6,9 +6,9 @@
  *
  * runs it once, with the parameters in /sys/module/msi_table_torture/parameters/.
  * The write returns when it is over, with an error if something was wrong. The
- * log has the figures, and "torture: ok" or "torture: FAILED: <reason>" and the
- * shortest sequence of operations which shows the failure. The same seed makes
- * the same operations again.
+ * log has the figures, and "torture: ok" or "torture: FAILED: <reason>" and a
+ * sequence of operations which shows the failure, and of which none can be left
+ * out. The same seed makes the same operations again.
  *
  * Memory fails by task_struct::fail_nth, of the tasks of this test only. For
  * that failslab has to be prepared as msi_table_fail.h tells. To let it fail
