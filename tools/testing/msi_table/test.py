@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 import configure
@@ -115,6 +116,8 @@ KUNIT_BOOTS = {
 # Suites which take long, in seconds, and those which are not for every day
 TIMEOUTS = {'kunit': 2400, 'fail': 2400, 'many': 3600}
 BY_NAME = ['many']
+# Most of what a guest does, it does on one CPU.
+JOBS = min(2, os.cpu_count())
 
 # The devices, and which script of guest/ to run
 GUEST_SUITES = {
@@ -165,16 +168,14 @@ class Boot:
     """
 
     running = set()
+    lock = threading.Lock()
+    stopping = False
 
     def __init__(self, name, command, timeout=900):
         log = LOGS / f'boot-{name}.log'
         self.log = HOST_LOGS / log.name
         self.trouble = None
-        with log.open('wb') as console, \
-             subprocess.Popen(command, stdin=subprocess.DEVNULL, text=True,
-                              stdout=console,
-                              stderr=subprocess.PIPE) as process:
-            self.running.add(process)
+        with log.open('wb') as console, self.start(command, console) as process:
             try:
                 errors = self.attend(process, log, timeout)
                 if process.returncode:
@@ -183,10 +184,29 @@ class Boot:
                 self.trouble = f'no end within {timeout} s'
             finally:
                 process.kill()
-                self.running.remove(process)
+                with self.lock:
+                    self.running.remove(process)
         self.console = log.read_text(errors='replace').replace('\r', '')
         if not self.trouble and not END.search(self.console):
             self.trouble = 'the run did not reach its end'
+
+    def start(self, command, console):
+        with self.lock:
+            if self.stopping:
+                sys.exit(1)
+            process = subprocess.Popen(command, stdin=subprocess.DEVNULL,
+                                       text=True, stdout=console,
+                                       stderr=subprocess.PIPE)
+            self.running.add(process)
+        return process
+
+    @classmethod
+    def stop(cls):
+        """No boot goes on, and none begins."""
+        with cls.lock:
+            cls.stopping = True
+            for process in cls.running:
+                process.kill()
 
     def attend(self, process, log, timeout):
         """Until it has ended; what it had to say besides."""
@@ -345,7 +365,6 @@ SUITES = {
 
 
 def test(names, suites=None):
-    """Two at a time: most of what a guest does, it does on one CPU."""
     suites = suites or SUITES
     total = [0, 0, 0]
 
@@ -354,8 +373,7 @@ def test(names, suites=None):
         print(f'{name} ...', flush=True)
         return list(suites[name]()), time.monotonic() - begin
 
-    jobs = min(2, os.cpu_count())
-    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+    with concurrent.futures.ThreadPoolExecutor(JOBS) as pool:
         pending = {pool.submit(timed, name): name for name in names}
         try:
             for future in concurrent.futures.as_completed(pending):
@@ -365,8 +383,7 @@ def test(names, suites=None):
         finally:
             # When it ends before its time, by a signal or an error
             pool.shutdown(wait=False, cancel_futures=True)
-            for process in list(Boot.running):
-                process.kill()
+            Boot.stop()
     passed, failed, skipped = total
     print(f'{passed} passed, {failed} failed' +
           (f', {skipped} skipped' if skipped else ''))
