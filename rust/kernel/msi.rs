@@ -474,8 +474,8 @@ impl<B: Backing> Inner<'_, B> {
 
         // SAFETY: As above.
         if unsafe { bindings::refcount_sub_and_test(n, Opaque::cast_into(refs)) } {
-            // SAFETY: There is no handle any more. `Table::create` has made it with a `KBox`, and it
-            // has not been moved since.
+            // SAFETY: There is no handle any more. `Table::create` has made it with a `KBox`, and
+            // it has not been moved since.
             drop(unsafe { Pin::new_unchecked(KBox::from_raw(obj.as_ptr())) });
         }
     }

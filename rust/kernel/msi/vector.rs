@@ -677,8 +677,8 @@ impl<'a, B: Backing> Vector<'a, B> {
         let mut done = 0;
 
         while done < len {
-            // SAFETY: The elements from `done` on are valid, at least one, and not used again, since
-            // `done` increases by how many of them are freed.
+            // SAFETY: The elements from `done` on are valid, at least one, and not used again,
+            // since `done` increases by how many of them are freed.
             done += unsafe { Self::free_run(ptr.add(done), len - done) };
         }
     }
@@ -692,7 +692,8 @@ impl<'a, B: Backing> Vector<'a, B> {
     ///   place.
     unsafe fn free_run(first: *mut Self, len: usize) -> usize {
         let ptrs = first.cast::<*mut bindings::msi_vector>();
-        // SAFETY: There is a first vector. Its reference is one of those which are given back below.
+        // SAFETY: There is a first vector. Its reference is one of those which are given back
+        // below.
         let table = ARef::into_raw(unsafe { ptr::read(&raw const (*first).table) });
         let mut n = 0;
 
