@@ -17,8 +17,10 @@
 #include "msi_table_fail.h"
 
 #define FAIL_CAPACITY	64
-#define FAIL_SIZE	32
+#define FAIL_SIZE	128
 #define FAIL_BATCH	5
+/* Takes more than one node of a radix tree */
+#define FAIL_HIGH	100
 
 /* Registers of an entry in MMIO: lower and upper address, data, mask */
 #define FAIL_NR_REGS	4
@@ -417,6 +419,10 @@ static const struct msi_fail_op fail_ops[] = {
 		.run = run_request_threaded, .once = true,
 	}, {
 		.name = "probe", FAIL_LABELS(0, 9, FAIL_BATCH, FAIL_BATCH),
+		.setup = setup_device, .run = run_probe, .undo = free_table,
+		.teardown = unregister_device, .messages = 1, .once = true,
+	}, {
+		.name = "probe for a high label", FAIL_LABELS(FAIL_HIGH, FAIL_HIGH, 1, 1),
 		.setup = setup_device, .run = run_probe, .undo = free_table,
 		.teardown = unregister_device, .messages = 1, .once = true,
 	}, {
