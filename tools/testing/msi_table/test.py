@@ -140,11 +140,11 @@ TIMER_SUITES = {
 BOOT = 'loglevel=8 printk.time=0 printk.devkmsg=on panic=-1'
 
 
-def qemu(devices, append, build=BUILD, serial='stdio'):
+def qemu(devices, append, build=BUILD, serial='stdio', tcg='tcg'):
     # With 5-level page tables KASAN reports, now and then, an interrupt that
     # comes while identify_boot_cpu() has the features of the CPU cleared.
     accel = ['kvm', '-cpu', 'host'] if os.environ.get('KVM') else \
-        ['tcg', '-cpu', 'max,la57=off']
+        [tcg, '-cpu', 'max,la57=off']
     return ['qemu-system-x86_64',
             '-M', 'q35,kernel-irqchip=split', '-accel', *accel,
             '-smp', '2', '-m', '1G', '-nodefaults', '-display', 'none',
