@@ -15,6 +15,7 @@
 #include <linux/xarray.h>
 
 struct dentry;
+struct kernfs_node;
 
 /**
  * struct msi_vector - One allocated message of a table
@@ -131,6 +132,7 @@ struct msi_table_backend {
  * @used:	An allocation has succeeded
  * @abandoned:	An interrupt had to be leaked
  * @recycle:	Free vectors are parked
+ * @irqs_dir:	msi_irqs/ of the device, when the table makes entries there
  * @labels:	Label to &struct msi_vector. A parked vector has %XA_FREE_MARK,
  *		which makes its label a free one. An allocated slot without a
  *		vector is leaked. Whoever uses a vector he found here holds the
@@ -157,6 +159,7 @@ struct msi_table {
 	bool					used;
 	bool					abandoned;
 	bool					recycle;
+	struct kernfs_node			*irqs_dir;
 	struct xarray				labels;
 	struct list_head			parked;
 	unsigned int				nr_parked;
@@ -177,6 +180,15 @@ void msi_table_unregister(struct msi_table *table);
 void msi_table_changed(struct msi_table *table, const struct msi_desc *desc);
 void msi_table_cut_off(unsigned int irq);
 void msi_table_note_fresh(struct msi_vector *vector, struct irq_desc *desc);
+#ifdef CONFIG_SYSFS
+int msi_vector_add_sysfs(struct msi_vector *vector);
+int msi_vectors_add_sysfs(struct msi_vector **vectors, unsigned int n);
+void msi_vector_remove_sysfs(struct msi_vector *vector);
+#else
+static inline int msi_vector_add_sysfs(struct msi_vector *vector) { return 0; }
+static inline int msi_vectors_add_sysfs(struct msi_vector **vectors, unsigned int n) { return 0; }
+static inline void msi_vector_remove_sysfs(struct msi_vector *vector) { }
+#endif
 void msi_irq_unpark(struct msi_vector *vector, void (*silence)(struct msi_vector *vector));
 
 static inline struct msi_desc *msi_vector_desc(const struct msi_vector *vector)

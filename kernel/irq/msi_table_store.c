@@ -18,7 +18,6 @@
 #include <linux/msi_table_core.h>
 #include <linux/pci.h>
 #include <linux/pm_runtime.h>
-#include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <linux/suspend.h>
 
@@ -43,7 +42,6 @@
  * @chip:	Chip of the interrupts, with the parent's additions
  * @dom_ops:	MSI operations of @domain, with the parent's additions
  * @alloc_info:	Prepared by the parent, copied for each allocation
- * @irqs_dir:	msi_irqs/ of the device, when the interrupts have entries there
  * @name:	Copy of msi_table_info::name
  */
 struct msi_store {
@@ -58,7 +56,6 @@ struct msi_store {
 	struct irq_chip			chip;
 	struct msi_domain_ops		dom_ops;
 	msi_alloc_info_t		alloc_info;
-	struct kernfs_node		*irqs_dir;
 	char				name[];
 };
 
@@ -315,73 +312,6 @@ static void msi_store_init_irq(struct msi_store *store, struct msi_vector *vecto
 		msi_table_note_fresh(vector, desc);
 }
 
-#ifdef CONFIG_SYSFS
-static int msi_store_irqs_show(struct seq_file *m, void *v)
-{
-	struct kernfs_open_file *of = m->private;
-	struct device *dev = of->kn->priv;
-
-	/* As the entries of PCI MSI, which share the folder */
-	seq_puts(m, dev_is_pci(dev) && to_pci_dev(dev)->msix_enabled ? "msix\n" : "msi\n");
-	return 0;
-}
-
-static const struct kernfs_ops msi_store_irqs_ops = {
-	.seq_show	= msi_store_irqs_show,
-};
-
-/*
- * An attribute for each vector would take more memory than the vector, and so
- * the files are made without one. What is an array of attributes for others is
- * the file for the descriptor of a store.
- */
-static void msi_store_remove_sysfs(struct msi_vector *vector)
-{
-	struct msi_desc *desc = msi_vector_desc(vector);
-	struct kernfs_node *kn = (void *)desc->sysfs_attrs;
-
-	if (kn)
-		kernfs_remove(kn);
-	desc->sysfs_attrs = NULL;
-}
-
-static int msi_store_add_sysfs(struct msi_vector *vector)
-{
-	struct msi_store *store = to_msi_store(vector->table);
-	static struct lock_class_key key;
-	struct kernfs_node *kn;
-	char name[12] = { };
-
-	if (!store->irqs_dir)
-		return 0;
-
-	num_to_str(name, sizeof(name) - 1, msi_vector_irq(vector), 0);
-	kn = __kernfs_create_file(store->irqs_dir, name, 0444, GLOBAL_ROOT_UID, GLOBAL_ROOT_GID,
-				  PAGE_SIZE, &msi_store_irqs_ops, store->table.dev, NULL, &key);
-	if (IS_ERR(kn))
-		return PTR_ERR(kn);
-	msi_vector_desc(vector)->sysfs_attrs = (void *)kn;
-	return 0;
-}
-#else
-static void msi_store_remove_sysfs(struct msi_vector *vector) { }
-static int msi_store_add_sysfs(struct msi_vector *vector) { return 0; }
-#endif
-
-static int msi_store_add_sysfs_all(struct msi_vector **vectors, unsigned int n)
-{
-	for (unsigned int i = 0; i < n; i++) {
-		int ret = msi_store_add_sysfs(vectors[i]);
-
-		if (!ret)
-			continue;
-		while (i--)
-			msi_store_remove_sysfs(vectors[i]);
-		return ret;
-	}
-	return 0;
-}
-
 /* All @n interrupts, in one call of the irq core, or none */
 static int msi_store_alloc_irqs(struct msi_store *store, struct msi_vector **vectors,
 				unsigned int n, const struct irq_affinity_desc *affinity)
@@ -403,7 +333,7 @@ static int msi_store_alloc_irqs(struct msi_store *store, struct msi_vector **vec
 	}
 	msi_store_unlock(store);
 
-	ret = msi_store_add_sysfs_all(vectors, n);
+	ret = msi_vectors_add_sysfs(vectors, n);
 	if (ret)
 		irq_domain_free_irqs(virq, n);
 	return ret;
@@ -521,7 +451,7 @@ static void msi_store_free(struct msi_table *table, struct msi_vector **vectors,
 
 	for (i = 0; i < n; i++) {
 		if (!vectors[i]->parked)
-			msi_store_remove_sysfs(vectors[i]);
+			msi_vector_remove_sysfs(vectors[i]);
 	}
 
 	for (i = 0; i < n; i += step) {
@@ -537,7 +467,7 @@ static void msi_store_free(struct msi_table *table, struct msi_vector **vectors,
 
 static void msi_store_retire(struct msi_vector *vector)
 {
-	msi_store_remove_sysfs(vector);
+	msi_vector_remove_sysfs(vector);
 	msi_store_exit_vectors(to_msi_store(vector->table), &vector, 1);
 }
 
@@ -550,7 +480,7 @@ static int msi_store_revive(struct msi_vector *vector)
 	if (ret)
 		return ret;
 
-	ret = msi_store_add_sysfs(vector);
+	ret = msi_vector_add_sysfs(vector);
 	if (ret) {
 		msi_store_exit_vectors(store, &vector, 1);
 		return ret;
@@ -617,7 +547,7 @@ static void msi_store_destroy(struct msi_table *table)
 	if (table->abandoned)
 		return;
 
-	kernfs_put(store->irqs_dir);
+	kernfs_put(table->irqs_dir);
 	store->dom_ops.msi_teardown(store->domain, &store->alloc_info);
 	irq_domain_remove(store->domain);
 	irq_domain_free_fwnode(store->fwnode);
@@ -633,7 +563,7 @@ static const struct msi_table_backend msi_store_backend = {
 	.free		= msi_store_free,
 	.retire		= msi_store_retire,
 	.revive		= msi_store_revive,
-	.abandon	= msi_store_remove_sysfs,
+	.abandon	= msi_vector_remove_sysfs,
 	.restore	= msi_store_restore,
 	.destroy	= msi_store_destroy,
 };
@@ -825,7 +755,7 @@ struct msi_table *msi_allocate_table(struct device *dev, const struct msi_table_
 		return ERR_PTR(ret);
 	}
 	if (!(info->flags & MSI_TABLE_NO_SYSFS))
-		store->irqs_dir = kernfs_find_and_get(dev->kobj.sd, "msi_irqs");
+		store->table.irqs_dir = kernfs_find_and_get(dev->kobj.sd, "msi_irqs");
 	return &no_free_ptr(store)->table;
 }
 EXPORT_SYMBOL_GPL(msi_allocate_table);

@@ -8,6 +8,7 @@
  */
 #include <linux/export.h>
 #include <linux/irqdomain.h>
+#include <linux/kernfs.h>
 #include <linux/msi_table_core.h>
 #include <linux/mutex.h>
 #include <linux/slab.h>
@@ -71,6 +72,11 @@ static void pci_msi_table_disable(struct pci_msi_table *ptable)
 	if (ptable->table.abandoned)
 		msi_abandon_device_irqs(&pdev->dev, MSI_DEFAULT_DOMAIN);
 	pci_free_msi_irqs(pdev);
+	if (ptable->table.irqs_dir) {
+		kernfs_put(ptable->table.irqs_dir);
+		ptable->table.irqs_dir = NULL;
+		msi_device_set_sysfs(&pdev->dev, MSI_DEFAULT_DOMAIN, true);
+	}
 	if (ptable->table.abandoned)
 		msi_abandon_device_domain(&pdev->dev, MSI_DEFAULT_DOMAIN);
 	ptable->enabled = 0;
@@ -89,9 +95,16 @@ static int pci_msix_table_enable(struct pci_msi_table *ptable)
 		return -ENOMEM;
 
 	ret = msix_capability_init(pdev, NULL, 0, NULL);
-	if (!ret)
-		ptable->enabled = 1;
-	return ret;
+	if (ret)
+		return ret;
+
+	ptable->enabled = 1;
+	ptable->table.irqs_dir = kernfs_find_and_get(pdev->dev.kobj.sd, "msi_irqs");
+	if (ptable->table.irqs_dir) {
+		guard(msi_descs_lock)(&pdev->dev);
+		msi_device_set_sysfs(&pdev->dev, MSI_DEFAULT_DOMAIN, false);
+	}
+	return 0;
 }
 
 static int pci_msix_table_insert_descs(struct pci_dev *pdev, struct msi_vector **vectors,
@@ -119,6 +132,24 @@ static int pci_msix_table_insert_descs(struct pci_dev *pdev, struct msi_vector *
 	return 0;
 }
 
+static void pci_msix_table_free_dyn(struct pci_dev *pdev, struct msi_vector **vectors,
+				    unsigned int n)
+{
+	unsigned int run;
+
+	for (unsigned int i = 0; i < n; i++)
+		msi_vector_remove_sysfs(vectors[i]);
+
+	guard(msi_descs_lock)(&pdev->dev);
+	for (; n; vectors += run, n -= run) {
+		u32 first = vectors[0]->label;
+
+		run = msi_vectors_run(vectors, n);
+		msi_domain_free_irqs_range_locked(&pdev->dev, MSI_DEFAULT_DOMAIN, first,
+						  first + run - 1);
+	}
+}
+
 static int pci_msix_table_alloc_dyn(struct pci_msi_table *ptable, struct msi_vector **vectors,
 				    unsigned int n, const struct irq_affinity_desc *affinity)
 {
@@ -130,16 +161,26 @@ static int pci_msix_table_alloc_dyn(struct pci_msi_table *ptable, struct msi_vec
 	if (ret)
 		return ret;
 
-	guard(msi_descs_lock)(&pdev->dev);
-	ret = pci_msix_table_insert_descs(pdev, vectors, n, affinity);
-	if (ret)
-		return ret;
+	scoped_guard(msi_descs_lock, &pdev->dev) {
+		ret = pci_msix_table_insert_descs(pdev, vectors, n, affinity);
+		if (ret)
+			return ret;
 
-	ret = msi_domain_alloc_irqs_range_locked(&pdev->dev, MSI_DEFAULT_DOMAIN, first,
-						 first + n - 1);
-	/* Some of them; but it has freed all. */
-	if (ret > 0)
-		ret = -ENOSPC;
+		ret = msi_domain_alloc_irqs_range_locked(&pdev->dev, MSI_DEFAULT_DOMAIN, first,
+							 first + n - 1);
+		/* Some of them; but it has freed all. */
+		if (ret > 0)
+			ret = -ENOSPC;
+		if (ret)
+			return ret;
+	}
+
+	for (unsigned int i = 0; i < n; i++)
+		pci_msi_vector_set_irq(vectors[i],
+				       msi_get_virq(&pdev->dev, vectors[i]->label));
+	ret = msi_vectors_add_sysfs(vectors, n);
+	if (ret)
+		pci_msix_table_free_dyn(pdev, vectors, n);
 	return ret ? : n;
 }
 
@@ -192,14 +233,10 @@ static int pci_msix_table_alloc(struct msi_table *table, struct msi_vector **vec
 
 	guard(mutex)(&ptable->mutex);
 	was_enabled = ptable->enabled;
-	if (pci_msix_can_alloc_dyn(pdev)) {
+	if (pci_msix_can_alloc_dyn(pdev))
 		ret = pci_msix_table_alloc_dyn(ptable, vectors, n, affinity);
-		for (int i = 0; i < ret; i++)
-			pci_msi_vector_set_irq(vectors[i],
-					       msi_get_virq(&pdev->dev, vectors[i]->label));
-	} else {
+	else
 		ret = pci_msix_table_alloc_static(ptable, vectors, n, affinity);
-	}
 	if (ret < 0 && !was_enabled)
 		pci_msi_table_disable(ptable);
 
@@ -209,21 +246,6 @@ static int pci_msix_table_alloc(struct msi_table *table, struct msi_vector **vec
 			pci_msix_table_note_fresh(vectors[i]);
 	}
 	return ret;
-}
-
-static void pci_msix_table_free_dyn(struct pci_dev *pdev, struct msi_vector **vectors,
-				    unsigned int n)
-{
-	unsigned int run;
-
-	guard(msi_descs_lock)(&pdev->dev);
-	for (; n; vectors += run, n -= run) {
-		u32 first = vectors[0]->label;
-
-		run = msi_vectors_run(vectors, n);
-		msi_domain_free_irqs_range_locked(&pdev->dev, MSI_DEFAULT_DOMAIN, first,
-						  first + run - 1);
-	}
 }
 
 static void pci_msix_table_free(struct msi_table *table, struct msi_vector **vectors,
@@ -242,14 +264,9 @@ static void pci_msix_table_free(struct msi_table *table, struct msi_vector **vec
 		pci_msi_table_disable(ptable);
 }
 
-static void pci_msix_table_retire(struct msi_vector *vector)
-{
-	msi_sysfs_remove_desc(vector->table->dev, msi_vector_desc(vector));
-}
-
 static int pci_msix_table_revive(struct msi_vector *vector)
 {
-	int ret = msi_sysfs_populate_desc(vector->table->dev, msi_vector_desc(vector));
+	int ret = msi_vector_add_sysfs(vector);
 
 	if (!ret)
 		msi_irq_unpark(vector, NULL);
@@ -260,6 +277,7 @@ static void pci_msi_table_abandon(struct msi_vector *vector)
 {
 	struct msi_desc *desc = msi_vector_desc(vector);
 
+	msi_vector_remove_sysfs(vector);
 	/* That of multiple MSI is for the other vectors too. */
 	if (desc->nvec_used == 1)
 		msi_sysfs_remove_desc(vector->table->dev, desc);
@@ -335,7 +353,7 @@ static const struct msi_table_backend pci_msix_table_backend = {
 	.desc		= pci_msi_vector_desc,
 	.alloc		= pci_msix_table_alloc,
 	.free		= pci_msix_table_free,
-	.retire		= pci_msix_table_retire,
+	.retire		= msi_vector_remove_sysfs,
 	.revive		= pci_msix_table_revive,
 	.abandon	= pci_msi_table_abandon,
 	.destroy	= pci_msi_table_destroy,

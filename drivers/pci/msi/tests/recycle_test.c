@@ -260,7 +260,10 @@ static void pci_recycle_then_legacy(struct kunit *test)
 	for (int i = 0; i < 2; i++)
 		KUNIT_EXPECT_FALSE(test, msi_irq_is_parked(irqs[i]));
 
+	KUNIT_EXPECT_EQ(test, msi_fail_sysfs(&igb->pdev->dev), 0);
+
 	KUNIT_EXPECT_EQ(test, pci_alloc_irq_vectors(igb->pdev, 2, 2, PCI_IRQ_MSIX), 2);
+	KUNIT_EXPECT_EQ(test, msi_fail_sysfs(&igb->pdev->dev), 2);
 	for (int i = 0; i < 2; i++) {
 		int irq = pci_irq_vector(igb->pdev, i), expected = igb_pending(igb, i);
 		struct igb_vector v = { };
@@ -273,10 +276,12 @@ static void pci_recycle_then_legacy(struct kunit *test)
 	}
 	pci_free_irq_vectors(igb->pdev);
 	KUNIT_EXPECT_EQ(test, igb_count_irqs(), nr_irqs);
+	KUNIT_EXPECT_EQ(test, msi_fail_sysfs(&igb->pdev->dev), 0);
 
 	/* And all over again */
 	table = igb_create(test, MSI_TABLE_MSIX);
 	igb_take(test, table, 0, 0, 0);
+	KUNIT_EXPECT_EQ(test, msi_fail_sysfs(&igb->pdev->dev), 1);
 	igb_raise(test, 0);
 	igb_free(table, igb);
 }
