@@ -181,10 +181,12 @@ void msi_table_changed(struct msi_table *table, const struct msi_desc *desc);
 void msi_table_cut_off(unsigned int irq);
 void msi_table_note_fresh(struct msi_vector *vector, struct irq_desc *desc);
 #ifdef CONFIG_SYSFS
+struct kernfs_node *msi_irqs_dir(struct device *dev);
 int msi_vector_add_sysfs(struct msi_vector *vector);
 int msi_vectors_add_sysfs(struct msi_vector **vectors, unsigned int n);
 void msi_vector_remove_sysfs(struct msi_vector *vector);
 #else
+static inline struct kernfs_node *msi_irqs_dir(struct device *dev) { return NULL; }
 static inline int msi_vector_add_sysfs(struct msi_vector *vector) { return 0; }
 static inline int msi_vectors_add_sysfs(struct msi_vector **vectors, unsigned int n) { return 0; }
 static inline void msi_vector_remove_sysfs(struct msi_vector *vector) { }

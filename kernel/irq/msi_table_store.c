@@ -755,7 +755,7 @@ struct msi_table *msi_allocate_table(struct device *dev, const struct msi_table_
 		return ERR_PTR(ret);
 	}
 	if (!(info->flags & MSI_TABLE_NO_SYSFS))
-		store->table.irqs_dir = kernfs_find_and_get(dev->kobj.sd, "msi_irqs");
+		store->table.irqs_dir = msi_irqs_dir(dev);
 	return &no_free_ptr(store)->table;
 }
 EXPORT_SYMBOL_GPL(msi_allocate_table);

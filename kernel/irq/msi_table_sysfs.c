@@ -28,6 +28,19 @@ static const struct kernfs_ops msi_irqs_ops = {
 };
 
 /**
+ * msi_irqs_dir - The folder msi_irqs/ of a device
+ * @dev:	The device
+ *
+ * Context: May sleep.
+ *
+ * Return: the folder, to be put, or NULL if there is none
+ */
+struct kernfs_node *msi_irqs_dir(struct device *dev)
+{
+	return kernfs_find_and_get(dev->kobj.sd, "msi_irqs");
+}
+
+/**
  * msi_vector_remove_sysfs - Remove the entry of a vector
  * @vector:	The vector
  *

@@ -99,7 +99,7 @@ static int pci_msix_table_enable(struct pci_msi_table *ptable)
 		return ret;
 
 	ptable->enabled = 1;
-	ptable->table.irqs_dir = kernfs_find_and_get(pdev->dev.kobj.sd, "msi_irqs");
+	ptable->table.irqs_dir = msi_irqs_dir(&pdev->dev);
 	if (ptable->table.irqs_dir) {
 		guard(msi_descs_lock)(&pdev->dev);
 		msi_device_set_sysfs(&pdev->dev, MSI_DEFAULT_DOMAIN, false);
