@@ -385,6 +385,9 @@ static void setup_forgotten(struct kunit *test)
 	.run = run_alloc, .undo = free_vectors, .teardown = free_table
 #define FAIL_REQUEST									\
 	.setup = setup_vector, .undo = free_irq_of_first, .teardown = free_table, .messages = 1
+#define FAIL_PROBE									\
+	.setup = setup_device, .run = run_probe, .undo = free_table,			\
+	.teardown = unregister_device, .messages = 1, .once = true
 
 static const struct msi_fail_op fail_ops[] = {
 	{
@@ -419,12 +422,10 @@ static const struct msi_fail_op fail_ops[] = {
 		.run = run_request_threaded, .once = true,
 	}, {
 		.name = "probe", FAIL_LABELS(0, 9, FAIL_BATCH, FAIL_BATCH),
-		.setup = setup_device, .run = run_probe, .undo = free_table,
-		.teardown = unregister_device, .messages = 1, .once = true,
+		FAIL_PROBE,
 	}, {
 		.name = "probe for a high label", FAIL_LABELS(FAIL_HIGH, FAIL_HIGH, 1, 1),
-		.setup = setup_device, .run = run_probe, .undo = free_table,
-		.teardown = unregister_device, .messages = 1, .once = true,
+		FAIL_PROBE,
 	}, {
 		.name = "free", FAIL_LABELS(0, 9, FAIL_BATCH, FAIL_BATCH),
 		.setup = setup_watched, .run = run_free, .frees = true,
