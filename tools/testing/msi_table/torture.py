@@ -50,7 +50,7 @@ SUITES = {
     'model': (UML, 'RUN=torture TASK=model', 30, MODEL),
     'model-smp': ([*test.INTEL, *test.CARDS], 'RUN=torture TASK=model', 20,
                   MODEL),
-    'hotplug-acpi': (SLOT, 'RUN=removal TASK=unplug', 20, REMOVAL),
+    'hotplug-acpi': (SLOT, 'RUN=removal TASK=unplug', 50, REMOVAL),
     'hotplug-native': ([*SLOT, *NATIVE], 'RUN=removal TASK=surprise', 20,
                        [*REMOVAL, 'removal: surprises']),
     'igb-intel': ([*test.INTEL, *test.CARDS], 'RUN=torture TASK=igb', 15, IGB),
