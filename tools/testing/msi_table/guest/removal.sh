@@ -45,6 +45,14 @@ count() { # sets count to how often the timer expired, as far as the kernel know
 }
 
 absent() { [ ! -e "$dev" ]; }
+# Plugging a card in presses the button of its slot. If pciehp sees that only when
+# the card already runs, it takes the card out again 5 seconds later.
+settled() {
+	for _ in 1 2 3 4 5 6 7; do
+		! absent || return 1
+		sleep 1
+	done
+}
 no_irqs() { ! lines 'IMS-timer|PCI-MSI' >/dev/null; }
 load() { insmod /modules/$driver.ko count=1000000; }
 unload() { rmmod $driver; }
@@ -181,6 +189,7 @@ objects() {
 	done
 }
 measure() { # FILE
+	[ "$TASK" != surprise ] || wait_for settled
 	# What is freed after a grace period
 	sleep 3
 	things >"$1.things"
