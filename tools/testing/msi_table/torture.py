@@ -66,10 +66,11 @@ KCSAN_SUITES = {
     'model-kcsan': SUITES['model-smp'],
     'igb-kcsan': SUITES['igb-intel'],
 }
-# When a function is reset its registers are gone for a while. QEMU may be wrong
-# about where the other CPU writes to at that time, and ends with "iotlb_to_section:
-# Assertion failed", or a CPU gets no more interrupts, unless one thread is for all
-# CPUs. Such a machine has no data races, though.
+# A card that comes or goes and a function that is reset change where registers
+# are. QEMU may take a write of a CPU at that time for one to somewhere else, an
+# end of interrupt of the timer, say, after which that CPU gets no more interrupts;
+# or it ends with "iotlb_to_section: Assertion failed". Not if one thread is for all
+# CPUs; but such a machine has no data races.
 ONE_THREAD = 'tcg,thread=single'
 # Besides the time which a suite has: to boot, to measure, to look for leaks
 OVERHEAD = 600
@@ -303,7 +304,7 @@ def suite(name, seconds, seed, build):
         boot = test.Boot(f'torture-{name}', test.uml(append, UML_BUILD, '4G'),
                          timeout)
     else:
-        tcg = ONE_THREAD if needed is IGB and build != KCSAN_BUILD else 'tcg'
+        tcg = 'tcg' if needed is MODEL or build == KCSAN_BUILD else ONE_THREAD
         boot = Boot(f'torture-{name}',
                     test.qemu(devices, append, build, tcg=tcg), timeout)
     results = []
