@@ -570,15 +570,19 @@ void msi_table_free_vectors(struct msi_table *table, struct msi_vector **vectors
 {
 	unsigned int i, first = 0;
 
+	/* Here, and not one by one below: the same vector may be there twice. */
 	for (i = 0; i < n; i++) {
-		if (WARN_ON_ONCE(vectors[i]->table != table || !vectors[i]->live))
+		if (WARN_ON_ONCE(vectors[i]->table != table || !vectors[i]->live)) {
+			while (i--)
+				vectors[i]->live = true;
 			return;
+		}
+		vectors[i]->live = false;
 	}
 
 	for (i = 0; i < n; i++) {
 		struct irq_desc *desc = irq_to_desc(msi_vector_irq(vectors[i]));
 
-		vectors[i]->live = false;
 		if (msi_vector_shutdown(vectors[i], desc) && !msi_vector_park(vectors[i], desc))
 			continue;
 		msi_table_discard(table, vectors + first, i - first);

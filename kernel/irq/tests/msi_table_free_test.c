@@ -3,6 +3,7 @@
  * KUnit tests for MSI tables: freeing vectors and tables, unbinding the driver, and
  * handlers which are left behind
  */
+#include <linux/array_size.h>
 #include <linux/device.h>
 #include <linux/interrupt.h>
 #include <linux/minmax.h>
@@ -92,6 +93,62 @@ static void mtt_free_in_order(struct kunit *test, const unsigned int *order)
 		for (unsigned int j = i + 1; j < MTT_MANY; j++)
 			mtt_expect_delivery(test, many->labels[order[j]], many->hits[order[j]]);
 	}
+	mtt_expect_many_gone(test, many);
+}
+
+/* Refused as a whole: each of the vectors is as it was, and of use. */
+static void free_vectors_refused(struct kunit *test, struct msi_table *table,
+				 struct msi_vector **vectors, unsigned int n,
+				 const struct mtt_many *many)
+{
+	kunit_warning_suppress(test) {
+		msi_table_free_vectors(table, vectors, n);
+		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 1);
+	}
+	for (unsigned int i = 0; i < MTT_MANY; i++) {
+		KUNIT_EXPECT_EQ(test, msi_vector_irq(many->vectors[i]), many->irqs[i]);
+		mtt_expect_delivery(test, many->labels[i], many->hits[i]);
+	}
+}
+
+static void free_vector_twice_at_once(struct kunit *test)
+{
+	struct mtt_ctx *ctx = mtt_create(test, MTT_SIZE);
+	struct mtt_many *many = mtt_alloc_many(test);
+	struct msi_vector *twice[] = {
+		many->vectors[0], many->vectors[1], many->vectors[2], many->vectors[1],
+	};
+
+	free_vectors_refused(test, ctx->table, twice, ARRAY_SIZE(twice), many);
+	mtt_limit_parked(test, 0);
+	free_vectors_refused(test, ctx->table, twice, ARRAY_SIZE(twice), many);
+
+	msi_table_free_vectors(ctx->table, many->vectors, MTT_MANY);
+	mtt_expect_many_gone(test, many);
+}
+
+static void free_vector_of_another_table(struct kunit *test)
+{
+	struct mtt_ctx *ctx = mtt_create(test, MTT_SIZE);
+	struct mtt_many *many = mtt_alloc_many(test);
+	struct msi_table_info info = mtt_info(ctx);
+	struct msi_vector *mixed[2];
+	struct msi_table *other;
+
+	info.name = "other";
+	other = msi_allocate_table(ctx->dev, &info);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, other);
+	mixed[0] = msi_table_alloc_vector(other, 1);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, mixed[0]);
+	mixed[1] = many->vectors[0];
+
+	free_vectors_refused(test, other, mixed, ARRAY_SIZE(mixed), many);
+	free_vectors_refused(test, ctx->table, mixed, ARRAY_SIZE(mixed), many);
+	free_vectors_refused(test, other, &mixed[1], 1, many);
+
+	msi_table_free_vector(other, mixed[0]);
+	msi_table_free(other);
+	msi_table_free_vectors(ctx->table, many->vectors, MTT_MANY);
 	mtt_expect_many_gone(test, many);
 }
 
@@ -349,6 +406,8 @@ static void foreign_handler_outlives_device(struct kunit *test)
 static struct kunit_case mtt_free_cases[] = {
 	KUNIT_CASE_PARAM(free_vector_frees_handler, mtt_variant_gen_params),
 	KUNIT_CASE_PARAM(free_vector_without_handler, mtt_variant_gen_params),
+	KUNIT_CASE(free_vector_twice_at_once),
+	KUNIT_CASE(free_vector_of_another_table),
 	KUNIT_CASE(free_in_any_order),
 	KUNIT_CASE_PARAM(free_table_with_vectors, mtt_variant_gen_params),
 	KUNIT_CASE(free_empty_table),
