@@ -53,6 +53,10 @@ static unsigned int duration = 10;
 module_param(duration, uint, 0644);
 MODULE_PARM_DESC(duration, "How long it takes, in seconds (default 10)");
 
+static bool resets = true;
+module_param(resets, bool, 0644);
+MODULE_PARM_DESC(resets, "Reset a function, again and again (default on)");
+
 static bool spurious;
 module_param(spurious, bool, 0644);
 MODULE_PARM_DESC(spurious, "Only count interrupts which nobody raised: x86 without remapping may resend one when it moves it, see msi_set_affinity() there (default off)");
@@ -429,7 +433,8 @@ static int torture_start(struct torture_fn *fn)
 	for (i = 0; i < TORTURE_CHANGERS; i++)
 		torture_add_task(fn, "change", torture_change, 0, 1);
 	torture_add_task(fn, "move", torture_move, 0, 1);
-	if (!fn->pdev->is_virtfn && fn->pdev != torture_sriov && fn->pdev->reset_methods[0])
+	if (resets && !fn->pdev->is_virtfn && fn->pdev != torture_sriov &&
+	    fn->pdev->reset_methods[0])
 		torture_add_task(fn, "reset", torture_reset, 0, 1);
 
 	for (i = 0; i < fn->nr_tasks; i++) {
