@@ -39,12 +39,15 @@ KUNIT_SUITES = [
     'msi_table_recycle', 'msi_table_fail', 'msi_table_pci',
     'msi_table_pci_vectors', 'msi_table_pci_affinity', 'msi_table_pci_store',
     'msi_table_pci_fake', 'msi_table_pci_recycle', 'msi_table_multi',
-    'msi_table_doorbell', 'msi_table_pm',
+    'msi_table_doorbell.msi_table_doorbell_ntb',
+    'msi_table_doorbell.msi_table_doorbell_hostile',
+    'msi_table_doorbell.msi_table_doorbell_cpu_vectors', 'msi_table_pm',
 ]
 PLAIN_SUITES = [
     'msi_table_pci', 'msi_table_pci_vectors', 'msi_table_pci_affinity',
-    'msi_table_pci_store', 'msi_table_doorbell', 'msi_table_pm',
-    'msi_table_doorbell.msi_table_doorbell_peer',
+    'msi_table_pci_store', 'msi_table_doorbell.msi_table_doorbell_peer',
+    'msi_table_doorbell.msi_table_doorbell_hostile',
+    'msi_table_doorbell.msi_table_doorbell_cpu_vectors', 'msi_table_pm',
 ]
 # The one test that suspends the machine, when it is told to
 SUSPEND_TEST = 'msi_table_pm.msi_table_pm_suspend'
@@ -61,7 +64,8 @@ SPLAT = re.compile(
     r'Kernel panic|general protection|DEBUG_LOCKS_WARN|suspicious RCU|'
     r'INFO: (task|rcu|possible|inconsistent|trying|HARDIRQ|SOFTIRQ)|'
     r'possible .*(deadlock|recursive)|bad unlock balance|held lock freed|'
-    r'scheduling while atomic|sleeping function|nobody cared|No irq handler for vector|'
+    r'scheduling while atomic|sleeping function|nobody cared|No irq handler for|'
+    r'INTR-REMAP|'
     r'rust_kernel: panicked')
 # What kmemleak says of one object, and the one test which leaks by design: it
 # passes every handle to mem::forget() and shows that nothing else happens.
@@ -71,6 +75,11 @@ END = re.compile(r'msi_table: end of the run, status 0$', re.MULTILINE)
 KTAP_START = re.compile(r'^(?=KTAP version 1$)', re.MULTILINE)
 FAILURE_POINTS = re.compile(r'# (msi_table\w*): (\d+) failure points$',
                             re.MULTILINE)
+# What a test sends which nobody may get, and what reports that
+HOSTILE = re.compile(r'# msi_table_doorbell_hostile: (\d+) hostile messages',
+                     re.MULTILINE)
+REFUSED = re.compile(r'^.*(?:No irq handler for \d+\.\d+|'
+                     r'\[INTR-REMAP\] Request device).*\n', re.MULTILINE)
 DELIVERED = re.compile(r'\b(\w+): (\d+) of (\d+) expirations delivered')
 
 EDU = 'edu,dma_mask=0xffffffff'
@@ -274,6 +283,11 @@ def suite_config():
 def suite_kunit(name):
     devices, append, wanted, may_skip = KUNIT_BOOTS[name]
     boot = Boot(name, qemu([*devices, *CARDS], append), TIMEOUTS.get(name, 900))
+    hostile = sum(map(int, HOSTILE.findall(boot.console)))
+    if hostile:
+        boot.console, refused = REFUSED.subn('', boot.console)
+        yield ('each hostile message is reported', refused == hostile,
+               f'{refused} of {hostile}')
     results = boot.results()
     yield from ran(wanted, results)
     yield from results

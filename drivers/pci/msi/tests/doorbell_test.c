@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * KUnit tests for messages which somebody besides the device uses, as the peers
- * of an NTB and the hosts of an endpoint do
+ * of an NTB and the hosts of an endpoint do, or which the device should not use
  *
  * The message is that of an MSI-X entry of an Intel 82576 (igb). The peer is
  * QEMU's edu, whose DMA engine writes the data of the message to its address.
@@ -11,8 +11,10 @@
 #include <kunit/test.h>
 
 #include <linux/atomic.h>
+#include <linux/bits.h>
 #include <linux/cleanup.h>
 #include <linux/cpumask.h>
+#include <linux/delay.h>
 #include <linux/device.h>
 #include <linux/dma-mapping.h>
 #include <linux/iopoll.h>
@@ -149,24 +151,30 @@ static void doorbell_dma(struct kunit *test, struct doorbell *bell, u32 src, u32
 						    EDU_DMA_US));
 }
 
-/* The peer does what it was told; it sends nothing without a message. */
-static void doorbell_ring(struct kunit *test, struct doorbell *bell)
+static void doorbell_send(struct kunit *test, struct doorbell *bell, struct msi_message msg)
 {
-	struct msi_message msg = doorbell_msg(bell);
-	struct igb_test *igb = test->priv;
-	struct igb_vector *v = &igb->vectors[DOORBELL_ENTRY];
-	int before = atomic_read(&v->count), count;
-
 	KUNIT_ASSERT_NE(test, msg.address, 0);
 	KUNIT_ASSERT_EQ(test, upper_32_bits(msg.address), 0);
 	*bell->slot = cpu_to_le32(msg.data);
 	doorbell_dma(test, bell, bell->slot_dma, EDU_BUFFER, 0);
-	KUNIT_EXPECT_EQ(test, atomic_read(&v->count), before);
 	doorbell_dma(test, bell, EDU_BUFFER, msg.address, EDU_DMA_CMD_TO_MEMORY);
+}
 
-	read_poll_timeout(atomic_read, count, count == before + 1, 100, IGB_IRQ_US, false,
-			  &v->count);
-	KUNIT_EXPECT_EQ(test, count, before + 1);
+static void doorbell_expect_count(struct kunit *test, struct igb_vector *v, int expected)
+{
+	igb_wait_for(v, expected);
+	KUNIT_EXPECT_EQ(test, atomic_read(&v->count), expected);
+}
+
+/* The peer does what it was told; it sends nothing without a message. */
+static void doorbell_ring(struct kunit *test, struct doorbell *bell)
+{
+	struct igb_test *igb = test->priv;
+	struct igb_vector *v = &igb->vectors[DOORBELL_ENTRY];
+	int before = atomic_read(&v->count);
+
+	doorbell_send(test, bell, doorbell_msg(bell));
+	doorbell_expect_count(test, v, before + 1);
 }
 
 static void doorbell_expect_current(struct kunit *test, struct doorbell *bell,
@@ -362,6 +370,158 @@ static void msi_table_doorbell_ntb(struct kunit *test)
 	igb_free(table, igb);
 }
 
+/* The edu has a store, too: whatever it was told, and remembers for ever. */
+static void edu_write_msg(struct msi_vector *vector, const struct msi_message *msg)
+{
+}
+
+static void edu_clear_msg(struct msi_vector *vector)
+{
+}
+
+static const struct msi_table_ops edu_ops = {
+	.write_msg	= edu_write_msg,
+	.clear_msg	= edu_clear_msg,
+};
+
+static struct msi_table *edu_create(struct kunit *test, struct doorbell *bell, u32 size)
+{
+	const struct msi_table_info info = {
+		.name	= "doorbell",
+		.ops	= &edu_ops,
+		.size	= size,
+		.flags	= MSI_TABLE_UNREMAPPED | MSI_TABLE_NO_SYSFS,
+	};
+	struct msi_table *table = msi_allocate_table(&bell->pdev->dev, &info);
+
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, table);
+	return table;
+}
+
+static struct msi_message edu_request(struct kunit *test, struct msi_vector *vector,
+				      struct igb_vector *v)
+{
+	struct msi_message msg = { };
+
+	KUNIT_ASSERT_EQ(test, 0, msi_vector_request_irq(vector, igb_handler, NULL, 0,
+							"doorbell-test", v));
+	KUNIT_EXPECT_EQ(test, 0, msi_vector_get_msg(vector, &msg));
+	return msg;
+}
+
+/* Message of an interrupt which nobody has: a high index, or a high CPU vector (x86) */
+static struct msi_message edu_invent(struct doorbell *bell, struct msi_message msg)
+{
+	if (msi_device_has_isolated_msi(&bell->pdev->dev))
+		msg.address |= GENMASK(19, 5);
+	else
+		msg.data = 0xea;
+	return msg;
+}
+
+/*
+ * Without remapping the CPU does not report the first one after an interrupt was
+ * shut down: it might have been on its way.
+ */
+static void edu_send_stale(struct kunit *test, struct doorbell *bell, struct msi_message msg)
+{
+	if (!msi_device_has_isolated_msi(&bell->pdev->dev))
+		doorbell_send(test, bell, msg);
+	doorbell_send(test, bell, msg);
+}
+
+/*
+ * Messages of vectors which are parked, which are freed for good, and which never
+ * were. Whoever runs this looks for the reports in the log, of the IOMMU or of the
+ * CPU. That of the IOMMU reports no more than three in five seconds.
+ */
+static void msi_table_doorbell_hostile(struct kunit *test)
+{
+	struct doorbell *bell = doorbell_create(test);
+	struct msi_message parked, freed, invented;
+	struct igb_vector v = { };
+	struct msi_vector *vector;
+	struct msi_table *table;
+	unsigned int irq;
+
+	if (!IS_ENABLED(CONFIG_X86))
+		kunit_skip(test, "other messages, and other reports");
+	doorbell_attach_peer(test, bell);
+	table = edu_create(test, bell, 4);
+	vector = msi_table_alloc_vector(table, 1);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, vector);
+	irq = msi_vector_irq(vector);
+	parked = edu_request(test, vector, &v);
+	doorbell_send(test, bell, parked);
+	doorbell_expect_count(test, &v, 1);
+
+	msi_table_free_vector(table, vector);
+	edu_send_stale(test, bell, parked);
+	invented = edu_invent(bell, parked);
+	doorbell_send(test, bell, invented);
+	msleep(IGB_NO_IRQ_MS);
+	KUNIT_EXPECT_EQ(test, atomic_read(&v.count), 1);
+
+	/* It is none the worse for that. */
+	vector = msi_table_alloc_vector(table, 1);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, vector);
+	KUNIT_EXPECT_EQ(test, msi_vector_irq(vector), irq);
+	freed = edu_request(test, vector, &v);
+	doorbell_send(test, bell, freed);
+	doorbell_expect_count(test, &v, 2);
+
+	msi_table_free(table);
+	edu_send_stale(test, bell, freed);
+	msleep(IGB_NO_IRQ_MS);
+	KUNIT_EXPECT_EQ(test, atomic_read(&v.count), 2);
+	kunit_info(test, "3 hostile messages to be reported");
+}
+
+/* All that the CPUs have */
+static void msi_table_doorbell_cpu_vectors(struct kunit *test)
+{
+	const struct msi_vector_request req = { .highest = MSI_LABEL_ANY };
+	unsigned int n = 256 * num_online_cpus(), used = 0;
+	struct doorbell *bell = doorbell_create(test);
+	struct igb_vector first = { }, other = { };
+	struct msi_vector **vectors;
+	struct msi_message msg;
+	struct msi_table *table;
+	int ret;
+
+	doorbell_attach_peer(test, bell);
+	vectors = kunit_kcalloc(test, n, sizeof(*vectors), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, vectors);
+	table = edu_create(test, bell, n);
+	KUNIT_ASSERT_EQ(test, n, msi_table_alloc_vectors(table, &req, n, n, vectors));
+
+	msg = edu_request(test, vectors[0], &first);
+	do {
+		ret = msi_vector_request_irq(vectors[++used], igb_handler, NULL, 0,
+					     "doorbell-test", &other);
+	} while (!ret && used < n - 1);
+	KUNIT_EXPECT_EQ(test, ret, -ENOSPC);
+	KUNIT_EXPECT_GT(test, used, 128);
+
+	doorbell_send(test, bell, msg);
+	doorbell_expect_count(test, &first, 1);
+	KUNIT_EXPECT_EQ(test, atomic_read(&other.count), 0);
+
+	/* What one gives up another may have. */
+	msi_vector_free_irq(vectors[0]);
+	msg = edu_request(test, vectors[used], &other);
+	doorbell_send(test, bell, msg);
+	doorbell_expect_count(test, &other, 1);
+	KUNIT_EXPECT_EQ(test, atomic_read(&first.count), 1);
+
+	msi_table_free_vectors(table, vectors, n);
+	KUNIT_ASSERT_EQ(test, n, msi_table_alloc_vectors(table, &req, n, n, vectors));
+	msg = edu_request(test, vectors[used], &first);
+	doorbell_send(test, bell, msg);
+	doorbell_expect_count(test, &first, 2);
+	msi_table_free(table);
+}
+
 static void doorbell_test_exit(struct kunit *test)
 {
 	/* The INTx of the edu counts too when igb_test_exit() counts interrupts. */
@@ -372,6 +532,8 @@ static void doorbell_test_exit(struct kunit *test)
 static struct kunit_case msi_table_doorbell_cases[] = {
 	KUNIT_CASE(msi_table_doorbell_peer),
 	KUNIT_CASE(msi_table_doorbell_ntb),
+	KUNIT_CASE(msi_table_doorbell_hostile),
+	KUNIT_CASE_SLOW(msi_table_doorbell_cpu_vectors),
 	{ }
 };
 
