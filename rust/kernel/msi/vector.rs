@@ -552,16 +552,24 @@ impl<'a, B: Backing> Vector<'a, B> {
 
         // SAFETY: By the type invariants of `Inner` the table is valid.
         let size = NonZeroU32::new(unsafe { bindings::msi_table_size(table.ptr.as_ptr()) });
-        let min = *count.start();
+        let (min, max) = (*count.start(), *count.end());
+        if min > max {
+            return Err(EINVAL);
+        }
+
+        let limit = request.limit(size);
         // What is below the minimum is for the C side to find the error of, unless affinities are
         // missing.
-        let max = (*count.end()).min(request.limit(size).max(min));
+        let max = max.min(limit.max(min));
         if request
             .affinities
             .is_some_and(|affinities| affinities.len() < max as usize)
         {
             return Err(EINVAL);
         }
+        // By how much there are too few makes no difference, and is to take no memory.
+        let enough = limit.saturating_add(1);
+        let (min, max) = (min.min(enough), max.min(enough));
 
         // The only allocation, if any. There is room for the pointers to the vectors, in front, and
         // for the cookies behind them. Too much may have been asked for, which is no reason to

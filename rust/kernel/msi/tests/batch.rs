@@ -130,6 +130,8 @@ mod suite {
         let all = table.alloc_many(.., 1..=u32::MAX)?;
         assert_eq!(all.len(), 16);
         assert_eq!(table.alloc_many(.., 1..=u32::MAX).err(), Some(ENOSPC));
+        let min = u32::MAX;
+        assert_eq!(table.alloc_many(.., min..=u32::MAX).err(), Some(ENOSPC));
         assert_eq!(dev.parent().alloc_calls(), 1);
         Vector::free_many(all);
 
