@@ -40,7 +40,7 @@ void msi_fake_parent_destroy(struct msi_fake_parent *parent);
 struct irq_domain *msi_fake_parent_domain(struct msi_fake_parent *parent);
 void msi_fake_parent_attach(struct msi_fake_parent *parent, struct device *dev);
 void msi_fake_parent_fail_nth(struct msi_fake_parent *parent, unsigned int nth);
-void msi_fake_parent_fail_activate_nth(struct msi_fake_parent *parent, unsigned int nth);
+unsigned int msi_fake_parent_fail_activate_nth(struct msi_fake_parent *parent, unsigned int nth);
 unsigned int msi_fake_parent_live(struct msi_fake_parent *parent);
 unsigned int msi_fake_parent_alloc_calls(struct msi_fake_parent *parent);
 int msi_fake_parent_inject(struct msi_fake_parent *parent, const struct msi_message *msg);
@@ -79,7 +79,7 @@ extern const struct msi_table_ops msi_fake_store_ops_slow;
 
 struct msi_fake_store *msi_fake_store_create(void);
 void msi_fake_store_destroy(struct msi_fake_store *store);
-void msi_fake_store_fail_nth(struct msi_fake_store *store, unsigned int nth);
+unsigned int msi_fake_store_fail_nth(struct msi_fake_store *store, unsigned int nth);
 int msi_fake_store_read(struct msi_fake_store *store, u32 label, struct msi_fake_slot *slot);
 int msi_fake_store_fire(struct msi_fake_store *store, struct msi_fake_parent *parent, u32 label);
 void msi_fake_store_wipe(struct msi_fake_store *store);

@@ -448,10 +448,12 @@ EXPORT_SYMBOL_GPL(msi_fake_parent_fail_nth);
  * with %-ENOSPC, as if there were no CPU vector left for the reservation.
  *
  * Context: Any.
+ *
+ * Return: which one would have failed by now; 0 if it has
  */
-void msi_fake_parent_fail_activate_nth(struct msi_fake_parent *parent, unsigned int nth)
+unsigned int msi_fake_parent_fail_activate_nth(struct msi_fake_parent *parent, unsigned int nth)
 {
-	atomic_set(&parent->fail_activate, nth);
+	return atomic_xchg(&parent->fail_activate, nth);
 }
 EXPORT_SYMBOL_GPL(msi_fake_parent_fail_activate_nth);
 
@@ -869,10 +871,12 @@ EXPORT_SYMBOL_GPL(msi_fake_store_destroy);
  * One call fails with %-EIO, those after it succeed again.
  *
  * Context: Any.
+ *
+ * Return: which one would have failed by now; 0 if it has
  */
-void msi_fake_store_fail_nth(struct msi_fake_store *store, unsigned int nth)
+unsigned int msi_fake_store_fail_nth(struct msi_fake_store *store, unsigned int nth)
 {
-	atomic_set(&store->fail, nth);
+	return atomic_xchg(&store->fail, nth);
 }
 EXPORT_SYMBOL_GPL(msi_fake_store_fail_nth);
 

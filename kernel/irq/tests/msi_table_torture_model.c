@@ -131,12 +131,12 @@ bool model_disarm(struct model *model, const struct model_op *op, int ret)
 		model->figures[TORTURE_FAULTS] += excused;
 		return excused && (ret == -ENOSPC || ret >= 0);
 	case MODEL_FAULT_STORE:
-		msi_fake_store_fail_nth(model->rig.store, 0);
-		excused = ret == -EIO || ret >= 0;
+		excused = !msi_fake_store_fail_nth(model->rig.store, 0) &&
+			  (ret == -EIO || ret >= 0);
 		break;
 	case MODEL_FAULT_ACTIVATE:
-		msi_fake_parent_fail_activate_nth(model->rig.parent, 0);
-		excused = ret == -ENOSPC || ret >= 0;
+		excused = !msi_fake_parent_fail_activate_nth(model->rig.parent, 0) &&
+			  (ret == -ENOSPC || ret >= 0);
 		break;
 	}
 	model->figures[TORTURE_FAULTS] += excused && ret < 0;

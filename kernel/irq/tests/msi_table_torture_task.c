@@ -155,8 +155,8 @@ static unsigned int task_shrink(struct model *model, struct task_round *round, u
 	unsigned long end = jiffies + TASK_REPLAY_TIME;
 	unsigned int replays = 0;
 
-	for (unsigned int part = max(n / 2, 1U); n > 1; part /= 2) {
-		unsigned int start = 0;
+	for (unsigned int part = max(n / 2, 1U); n > 1; part = max(part / 2, 1U)) {
+		unsigned int start = 0, before = n;
 
 		while (start < n) {
 			unsigned int rest = n - min(start + part, n);
@@ -174,7 +174,7 @@ static unsigned int task_shrink(struct model *model, struct task_round *round, u
 				start += part;
 			}
 		}
-		if (part == 1)
+		if (part == 1 && n == before)
 			break;
 	}
 	return n;

@@ -37,7 +37,8 @@ NATIVE = ['-global', 'ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off']
 # which must not be 0. What needs no device runs in user mode Linux, too, which
 # has one CPU but does in a minute what takes an emulated machine an hour.
 UML = None
-MODEL = ['model: operations', 'model: faults', 'raised', 'flood: raised']
+MODEL = ['model: operations', 'model: faults', 'shared: vectors', 'raised',
+         'flood: raised', 'input: cases', 'limits: cases']
 IGB = ['igb: raised', 'igb: raised while disabled',
        'igb: raised by virtual functions', 'igb: moves', 'igb: reregistered',
        'igb: allocated', 'igb: freed', 'igb: resets', 'igb: offline']
@@ -47,7 +48,8 @@ PLANTED = []
 SUITES = {
     'plant': (UML, 'RUN=torture TASK=model msi_table_torture.plant=5', 3,
               PLANTED),
-    'model': (UML, 'RUN=torture TASK=model', 30, MODEL),
+    'model': (UML, 'RUN=torture TASK=model', 30,
+              [*MODEL, 'model: faults of memory']),
     'model-smp': ([*test.INTEL, *test.CARDS], 'RUN=torture TASK=model', 20,
                   MODEL),
     'hotplug-acpi': (SLOT, 'RUN=removal TASK=unplug', 50, REMOVAL),
