@@ -151,12 +151,17 @@ static void doorbell_dma(struct kunit *test, struct doorbell *bell, u32 src, u32
 						    EDU_DMA_US));
 }
 
-static void doorbell_send(struct kunit *test, struct doorbell *bell, struct msi_message msg)
+/* @v is the entry of whoever may get it. To load it does not send it. */
+static void doorbell_send(struct kunit *test, struct doorbell *bell, struct msi_message msg,
+			  struct igb_vector *v)
 {
+	int before = atomic_read(&v->count);
+
 	KUNIT_ASSERT_NE(test, msg.address, 0);
 	KUNIT_ASSERT_EQ(test, upper_32_bits(msg.address), 0);
 	*bell->slot = cpu_to_le32(msg.data);
 	doorbell_dma(test, bell, bell->slot_dma, EDU_BUFFER, 0);
+	KUNIT_EXPECT_EQ(test, atomic_read(&v->count), before);
 	doorbell_dma(test, bell, EDU_BUFFER, msg.address, EDU_DMA_CMD_TO_MEMORY);
 }
 
@@ -173,7 +178,7 @@ static void doorbell_ring(struct kunit *test, struct doorbell *bell)
 	struct igb_vector *v = &igb->vectors[DOORBELL_ENTRY];
 	int before = atomic_read(&v->count);
 
-	doorbell_send(test, bell, doorbell_msg(bell));
+	doorbell_send(test, bell, doorbell_msg(bell), v);
 	doorbell_expect_count(test, v, before + 1);
 }
 
@@ -370,7 +375,7 @@ static void msi_table_doorbell_ntb(struct kunit *test)
 	igb_free(table, igb);
 }
 
-/* The edu has a store, too: whatever it was told, and remembers for ever. */
+/* The edu as the device of a table. Its store is the test, which keeps old messages. */
 static void edu_write_msg(struct msi_vector *vector, const struct msi_message *msg)
 {
 }
@@ -423,11 +428,12 @@ static struct msi_message edu_invent(struct doorbell *bell, struct msi_message m
  * Without remapping the CPU does not report the first one after an interrupt was
  * shut down: it might have been on its way.
  */
-static void edu_send_stale(struct kunit *test, struct doorbell *bell, struct msi_message msg)
+static void edu_send_stale(struct kunit *test, struct doorbell *bell, struct msi_message msg,
+			   struct igb_vector *v)
 {
 	if (!msi_device_has_isolated_msi(&bell->pdev->dev))
-		doorbell_send(test, bell, msg);
-	doorbell_send(test, bell, msg);
+		doorbell_send(test, bell, msg, v);
+	doorbell_send(test, bell, msg, v);
 }
 
 /*
@@ -438,8 +444,9 @@ static void edu_send_stale(struct kunit *test, struct doorbell *bell, struct msi
 static void msi_table_doorbell_hostile(struct kunit *test)
 {
 	struct doorbell *bell = doorbell_create(test);
-	struct msi_message parked, freed, invented;
-	struct igb_vector v = { };
+	struct msi_message parked, freed;
+	struct igb_test *igb = test->priv;
+	struct igb_vector *v = &igb->vectors[DOORBELL_ENTRY];
 	struct msi_vector *vector;
 	struct msi_table *table;
 	unsigned int irq;
@@ -451,29 +458,28 @@ static void msi_table_doorbell_hostile(struct kunit *test)
 	vector = msi_table_alloc_vector(table, 1);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, vector);
 	irq = msi_vector_irq(vector);
-	parked = edu_request(test, vector, &v);
-	doorbell_send(test, bell, parked);
-	doorbell_expect_count(test, &v, 1);
+	parked = edu_request(test, vector, v);
+	doorbell_send(test, bell, parked, v);
+	doorbell_expect_count(test, v, 1);
 
 	msi_table_free_vector(table, vector);
-	edu_send_stale(test, bell, parked);
-	invented = edu_invent(bell, parked);
-	doorbell_send(test, bell, invented);
+	edu_send_stale(test, bell, parked, v);
+	doorbell_send(test, bell, edu_invent(bell, parked), v);
 	msleep(IGB_NO_IRQ_MS);
-	KUNIT_EXPECT_EQ(test, atomic_read(&v.count), 1);
+	KUNIT_EXPECT_EQ(test, atomic_read(&v->count), 1);
 
 	/* It is none the worse for that. */
 	vector = msi_table_alloc_vector(table, 1);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, vector);
 	KUNIT_EXPECT_EQ(test, msi_vector_irq(vector), irq);
-	freed = edu_request(test, vector, &v);
-	doorbell_send(test, bell, freed);
-	doorbell_expect_count(test, &v, 2);
+	freed = edu_request(test, vector, v);
+	doorbell_send(test, bell, freed, v);
+	doorbell_expect_count(test, v, 2);
 
 	msi_table_free(table);
-	edu_send_stale(test, bell, freed);
+	edu_send_stale(test, bell, freed, v);
 	msleep(IGB_NO_IRQ_MS);
-	KUNIT_EXPECT_EQ(test, atomic_read(&v.count), 2);
+	KUNIT_EXPECT_EQ(test, atomic_read(&v->count), 2);
 	kunit_info(test, "3 hostile messages to be reported");
 }
 
@@ -483,7 +489,8 @@ static void msi_table_doorbell_cpu_vectors(struct kunit *test)
 	const struct msi_vector_request req = { .highest = MSI_LABEL_ANY };
 	unsigned int n = 256 * num_online_cpus(), used = 0;
 	struct doorbell *bell = doorbell_create(test);
-	struct igb_vector first = { }, other = { };
+	struct igb_test *igb = test->priv;
+	struct igb_vector *first = &igb->vectors[0], *other = &igb->vectors[1];
 	struct msi_vector **vectors;
 	struct msi_message msg;
 	struct msi_table *table;
@@ -495,30 +502,30 @@ static void msi_table_doorbell_cpu_vectors(struct kunit *test)
 	table = edu_create(test, bell, n);
 	KUNIT_ASSERT_EQ(test, n, msi_table_alloc_vectors(table, &req, n, n, vectors));
 
-	msg = edu_request(test, vectors[0], &first);
+	msg = edu_request(test, vectors[0], first);
 	do {
 		ret = msi_vector_request_irq(vectors[++used], igb_handler, NULL, 0,
-					     "doorbell-test", &other);
+					     "doorbell-test", other);
 	} while (!ret && used < n - 1);
 	KUNIT_EXPECT_EQ(test, ret, -ENOSPC);
 	KUNIT_EXPECT_GT(test, used, 128);
 
-	doorbell_send(test, bell, msg);
-	doorbell_expect_count(test, &first, 1);
-	KUNIT_EXPECT_EQ(test, atomic_read(&other.count), 0);
+	doorbell_send(test, bell, msg, first);
+	doorbell_expect_count(test, first, 1);
+	KUNIT_EXPECT_EQ(test, atomic_read(&other->count), 0);
 
 	/* What one gives up another may have. */
 	msi_vector_free_irq(vectors[0]);
-	msg = edu_request(test, vectors[used], &other);
-	doorbell_send(test, bell, msg);
-	doorbell_expect_count(test, &other, 1);
-	KUNIT_EXPECT_EQ(test, atomic_read(&first.count), 1);
+	msg = edu_request(test, vectors[used], other);
+	doorbell_send(test, bell, msg, other);
+	doorbell_expect_count(test, other, 1);
+	KUNIT_EXPECT_EQ(test, atomic_read(&first->count), 1);
 
 	msi_table_free_vectors(table, vectors, n);
 	KUNIT_ASSERT_EQ(test, n, msi_table_alloc_vectors(table, &req, n, n, vectors));
-	msg = edu_request(test, vectors[used], &first);
-	doorbell_send(test, bell, msg);
-	doorbell_expect_count(test, &first, 2);
+	msg = edu_request(test, vectors[used], first);
+	doorbell_send(test, bell, msg, first);
+	doorbell_expect_count(test, first, 2);
 	msi_table_free(table);
 }
 
