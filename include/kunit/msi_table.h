@@ -39,7 +39,7 @@ struct msi_fake_parent *msi_fake_parent_create(unsigned int nr_vectors, unsigned
 void msi_fake_parent_destroy(struct msi_fake_parent *parent);
 struct irq_domain *msi_fake_parent_domain(struct msi_fake_parent *parent);
 void msi_fake_parent_attach(struct msi_fake_parent *parent, struct device *dev);
-void msi_fake_parent_fail_nth(struct msi_fake_parent *parent, unsigned int nth);
+unsigned int msi_fake_parent_fail_nth(struct msi_fake_parent *parent, unsigned int nth);
 unsigned int msi_fake_parent_fail_activate_nth(struct msi_fake_parent *parent, unsigned int nth);
 unsigned int msi_fake_parent_live(struct msi_fake_parent *parent);
 unsigned int msi_fake_parent_alloc_calls(struct msi_fake_parent *parent);

@@ -432,10 +432,12 @@ EXPORT_SYMBOL_GPL(msi_fake_parent_attach);
  * those after it succeed again.
  *
  * Context: Any.
+ *
+ * Return: which one would have failed by now; 0 if it has
  */
-void msi_fake_parent_fail_nth(struct msi_fake_parent *parent, unsigned int nth)
+unsigned int msi_fake_parent_fail_nth(struct msi_fake_parent *parent, unsigned int nth)
 {
-	atomic_set(&parent->fail, nth);
+	return atomic_xchg(&parent->fail, nth);
 }
 EXPORT_SYMBOL_GPL(msi_fake_parent_fail_nth);
 

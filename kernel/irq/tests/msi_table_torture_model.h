@@ -85,7 +85,6 @@ struct model_vector {
  * @affinity:	Affinity of it
  * @label:	Label which it was about, for the log
  * @ret:	What it returned, for the log
- * @alloc_calls: Allocations from the parent before a fault in it was prepared
  * @failed:	It went wrong
  * @reason:	How
  * @figures:	To be added to the figures of the test
@@ -108,7 +107,6 @@ struct model {
 	struct irq_affinity_desc affinity[MODEL_MAX_BATCH];
 	u32			label;
 	int			ret;
-	unsigned int		alloc_calls;
 	bool			failed;
 	char			reason[MODEL_REASON];
 	s64			figures[TORTURE_NR_FIGURES];
