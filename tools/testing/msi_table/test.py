@@ -388,8 +388,8 @@ def test(names, suites=None):
         return list(suites[name]()), time.monotonic() - begin
 
     with concurrent.futures.ThreadPoolExecutor(JOBS) as pool:
-        pending = {pool.submit(timed, name): name for name in names}
         try:
+            pending = {pool.submit(timed, name): name for name in names}
             for future in concurrent.futures.as_completed(pending):
                 said, seconds = future.result()
                 total = [sum(pair) for pair in
