@@ -168,7 +168,7 @@ struct msi_table_info {
  * @cookies:	The same for a batch: NULL, or an array with one for each vector,
  *		instead of @cookie
  * @affinity:	Initial affinity of the interrupt, managed or not, or NULL. For
- *		a batch an array with one for each vector.
+ *		a batch an array with one for each vector which is wanted.
  */
 struct msi_vector_request {
 	u32				lowest;

@@ -339,7 +339,7 @@ static int msi_table_alloc_irqs(struct msi_table *table, const struct msi_vector
  *
  * Return: The number of vectors, from @min to @max, or a negative error:
  *
- * * %-EINVAL - @min is 0 or above @max
+ * * %-EINVAL - @min is 0 or above @max, or an affinity has no CPU
  * * %-ENOSPC - less than @min labels of the range are free, or the parent
  *   domain is out of vectors
  * * another error of msi_table_alloc()
@@ -359,6 +359,10 @@ int msi_table_alloc_vectors(struct msi_table *table, const struct msi_vector_req
 	max = min(max, highest - req->lowest + 1);
 	if (min > max)
 		return -ENOSPC;
+	for (unsigned int i = 0; req->affinity && i < max; i++) {
+		if (cpumask_empty(&req->affinity[i].mask))
+			return -EINVAL;
+	}
 
 	ret = msi_table_take_vectors(table, req, highest, min, max, vectors);
 	if (ret < 0)
@@ -394,6 +398,7 @@ EXPORT_SYMBOL_GPL(msi_table_alloc_vectors);
  * * %-ENOSPC - all labels of the range are taken, or the parent domain is out
  *   of vectors
  * * %-ERANGE - the range is empty or not inside the table
+ * * %-EINVAL - the affinity has no CPU
  * * %-EOPNOTSUPP - the parent can not allocate this label, or not any more, or
  *   not with this affinity
  * * %-ENOMEM - no memory, or the parent domain is out of vectors

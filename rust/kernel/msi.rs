@@ -602,6 +602,7 @@ impl<'a, B: Backing> Table<'a, B> {
     /// - `EBUSY` if the label is taken, and was the only one asked for
     /// - `ENOSPC` if all labels of the range are taken, or the parent is out of vectors
     /// - `ERANGE` if the range is empty, or not inside the table
+    /// - `EINVAL` if the affinity has no CPU
     /// - `EOPNOTSUPP` if the parent can not allocate this label, or not any more
     /// - `ENOMEM` if there is no memory, or the parent is out of vectors
     /// - an error of [`Store::init_vector`]

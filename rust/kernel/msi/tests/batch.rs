@@ -8,6 +8,7 @@ use crate::macros;
 mod suite {
     use super::super::doubles::*;
     use crate::{
+        cpumask::CpumaskVar,
         msi::{
             fake::{
                 FakeDevice,
@@ -352,7 +353,21 @@ mod suite {
             assert_eq!(counts.handled.load(Relaxed), 8);
         }
 
-        drop(on_first);
+        // Nowhere is no place to move to. Before there is a handler it does no harm.
+        let nowhere = CpumaskVar::new_zero(GFP_KERNEL)?;
+        let res = on_first.vector().set_affinity(&nowhere);
+        assert_eq!(res.err(), Some(EINVAL));
+        let before = counts.handled.load(Relaxed);
+        dev.parent().inject(on_first.vector().message()?)?;
+        on_first.synchronize();
+        let later = vector(&table, Request::any(), &counts)?;
+        let _ = later.set_affinity(&nowhere);
+        let later = interrupt(later, &counts)?;
+        dev.parent().inject(later.vector().message()?)?;
+        later.synchronize();
+        assert_eq!(counts.handled.load(Relaxed), before + 2);
+
+        drop((on_first, later));
         assert_eq!(dev.parent().live(), 0);
         assert_eq!(counts.bad.load(Relaxed), 0);
         Ok(())
@@ -377,6 +392,16 @@ mod suite {
         assert!(vector(&table, request, &counts).is_ok());
         assert_eq!(batch(&table, request, 1..=4, &counts)?.len(), 2);
         assert_eq!(counts.cookies_dropped.load(Relaxed), 1 + 8 + 8 + 1 + 8);
+
+        // There is one, but it has no CPU.
+        let nowhere = Affinity::new(&*CpumaskVar::new_zero(GFP_KERNEL)?);
+        for nowhere in [nowhere.clone(), nowhere.managed()] {
+            let request = Request::any().affinity(&nowhere);
+            assert_eq!(vector(&table, request, &counts).err(), Some(EINVAL));
+            let two = [two[0].clone(), nowhere];
+            let request = Request::any().affinities(&two);
+            assert_eq!(batch(&table, request, 1..=2, &counts).err(), Some(EINVAL));
+        }
         assert_eq!(dev.parent().live(), 0);
         Ok(())
     }
