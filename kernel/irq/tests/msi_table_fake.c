@@ -38,6 +38,10 @@
 #define FAKE_ADDRESS_CPU	GENMASK_ULL(23, 4)
 #define FAKE_ADDRESS_LOW	BIT_ULL(2)
 
+#define FAKE_FLAGS	(MSI_FAKE_NO_IMS | MSI_FAKE_MASK_PARENT | MSI_FAKE_PCI_ONLY |	\
+			 MSI_FAKE_STABLE_MSG | MSI_FAKE_SINGLE | MSI_FAKE_NO_DYN |	\
+			 MSI_FAKE_CONTIGUOUS)
+
 /* Unlike any label a test is likely to use */
 #define FAKE_FIRST_HWIRQ	0xfa000
 
@@ -304,8 +308,9 @@ static bool fake_init_dev_msi_info(struct device *dev, struct irq_domain *domain
 /**
  * msi_fake_parent_create - Create a fake MSI parent domain
  * @nr_vectors:	How many interrupts can be allocated from it at a time
- * @flags:	%MSI_FAKE_NO_IMS, %MSI_FAKE_MASK_PARENT, %MSI_FAKE_PCI_ONLY,
- *		%MSI_FAKE_STABLE_MSG, %MSI_FAKE_SINGLE, or 0
+ * @flags:	Any of %MSI_FAKE_NO_IMS, %MSI_FAKE_MASK_PARENT, %MSI_FAKE_PCI_ONLY,
+ *		%MSI_FAKE_STABLE_MSG, %MSI_FAKE_SINGLE, %MSI_FAKE_NO_DYN and
+ *		%MSI_FAKE_CONTIGUOUS
  *
  * The domain serves PCI devices and others. It opts in to device-specific
  * stores unless @flags say no. It can be given to msi_allocate_table() as
@@ -313,7 +318,7 @@ static bool fake_init_dev_msi_info(struct device *dev, struct irq_domain *domain
  *
  * Context: May sleep.
  *
- * Return: The parent, or an ERR_PTR()
+ * Return: The parent, or an ERR_PTR(): %-EINVAL for unknown @flags, %-ENOMEM
  */
 struct msi_fake_parent *msi_fake_parent_create(unsigned int nr_vectors, unsigned int flags)
 {
@@ -322,6 +327,9 @@ struct msi_fake_parent *msi_fake_parent_create(unsigned int nr_vectors, unsigned
 	struct irq_domain_info info = {
 		.ops	= &msi_fake_domain_ops,
 	};
+
+	if (flags & ~FAKE_FLAGS)
+		return ERR_PTR(-EINVAL);
 
 	struct msi_fake_parent *parent __free(kfree) = kzalloc_obj(*parent);
 	if (!parent)

@@ -286,6 +286,7 @@ static int hostile_alloc(u32 lowest, unsigned int n)
 	struct msi_vector_request req = { .lowest = lowest, .highest = MSI_LABEL_ANY };
 	/* More than was asked for, in case somebody believes the store. */
 	struct msi_vector *vectors[2 * HOSTILE_VECTORS] = { };
+	int expected = IS_ERR_VALUE((long)hostile_answer) ? hostile_answer : -EIO;
 	struct msi_vector *vector;
 	int ret;
 
@@ -296,8 +297,7 @@ static int hostile_alloc(u32 lowest, unsigned int n)
 	} else {
 		ret = msi_table_alloc_vectors(hostile.rig.table, &req, n, n, vectors);
 	}
-	/* Nothing more must be done with the table then: irq 0 is the system timer. */
-	torture_check(ret < 0, "init_vector returns %d, allocation of %u returns %d",
+	torture_check(ret == expected, "init_vector returns %d, allocation of %u returns %d",
 		      hostile_answer, n, ret);
 	return ret;
 }
@@ -317,7 +317,7 @@ static bool hostile_warm_up(void)
 	return true;
 }
 
-/* What is no errno is no success either. */
+/* An errno is what the driver gets. What is none is no success either. */
 static void hostile_answers(void)
 {
 	static const int answers[] = {
@@ -346,7 +346,8 @@ static void hostile_answers(void)
 		hostile_answer = answers[i];
 		/*
 		 * With new vectors, then with those which are there. Leaks the table
-		 * after a wrong answer rather than free what is no irq.
+		 * after a wrong answer rather than free what is no irq: 0 is the
+		 * system timer.
 		 */
 		if (hostile_alloc(4, 1) >= 0 || hostile_alloc(4, 3) >= 0 ||
 		    hostile_alloc(0, 1) >= 0 || hostile_alloc(0, 3) >= 0)

@@ -3,11 +3,12 @@
  * Torture test of MSI tables: arguments at their edges and beyond
  *
  * Each wrong one gives its error and changes nothing, which is seen by what is
- * right working afterwards. NULL where an object has to be, and what the kernel
- * warns about, is not input but misuse, and not tested here: a vector of another
- * table, a vector freed with a handler behind the table's back or with a watcher,
- * an IRQF_ONESHOT handler without a thread. Nor is a batch of more vectors than
- * memory has, for the caller has to have room for the result.
+ * right working afterwards. NULL where an object or a callback has to be, a watcher
+ * which watches already, and what the kernel warns about, is not input but misuse,
+ * and not tested here: a vector of another table, a vector freed with a handler
+ * behind the table's back or with a watcher, an IRQF_ONESHOT handler without a
+ * thread. Nor is a batch of more vectors than memory has, for the caller has to
+ * have room for the result.
  */
 #include <linux/bits.h>
 #include <linux/device.h>
@@ -23,9 +24,6 @@
 #define INPUT_CAPACITY	16
 #define INPUT_SIZE	8
 #define INPUT_LONG_NAME	4000
-
-/* A name which may be refused, but must do no harm */
-#define INPUT_ANY_RESULT	1
 
 #define INPUT_FLAGS	(MSI_TABLE_UNREMAPPED | MSI_TABLE_NO_SYSFS)
 
@@ -83,14 +81,13 @@ static void input_create(struct torture_rig *rig, const struct msi_table_info *i
 			table = msi_allocate_table(torture_dev(rig), info);
 		ret = PTR_ERR_OR_ZERO(table);
 		torture_count(TORTURE_INPUT_CASES, 1);
-		torture_check(expected == INPUT_ANY_RESULT || ret == expected,
+		torture_check(ret == expected,
 			      "table \"%.20s\" of %u, flags %x: %ld instead of %ld",
 			      info->name ? : "(none)", info->size, info->flags, ret, expected);
 		if (ret)
 			continue;
-		if (!expected || expected == INPUT_ANY_RESULT)
-			/* The double knows nothing of MMIO, and stays masked without unmask. */
-			input_use(rig, table, 0, info->ops && info->ops->unmask);
+		/* The double knows nothing of MMIO, and stays masked without unmask. */
+		input_use(rig, table, 0, info->ops && info->ops->unmask);
 		msi_table_free(table);
 	}
 }
@@ -110,14 +107,14 @@ static void input_names(struct torture_rig *rig)
 	input_create(rig, &info, -EINVAL);
 	for (int i = 0; i < ARRAY_SIZE(names); i++) {
 		info.name = names[i];
-		input_create(rig, &info, INPUT_ANY_RESULT);
+		input_create(rig, &info, 0);
 	}
 
 	memset(name, 'n', INPUT_LONG_NAME);
 	info.name = name;
-	input_create(rig, &info, INPUT_ANY_RESULT);
+	input_create(rig, &info, 0);
 	name[300] = '\0';
-	input_create(rig, &info, INPUT_ANY_RESULT);
+	input_create(rig, &info, 0);
 	name[100] = '\0';
 	input_create(rig, &info, 0);
 
@@ -266,11 +263,13 @@ static void input_parents(struct torture_rig *rig)
 	struct msi_fake_parent *shy = msi_fake_parent_create(INPUT_CAPACITY, MSI_FAKE_NO_IMS);
 	struct msi_fake_parent *pci = msi_fake_parent_create(INPUT_CAPACITY, MSI_FAKE_PCI_ONLY);
 	struct msi_fake_parent *empty = msi_fake_parent_create(0, 0);
+	struct msi_fake_parent *unknown = msi_fake_parent_create(INPUT_CAPACITY, BIT(31));
 	struct msi_table_info info = rig->info;
 	struct msi_table *table;
 
 	if (!torture_check(!IS_ERR(shy) && !IS_ERR(pci) && !IS_ERR(empty), "no parents"))
 		return;
+	input_expect(PTR_ERR_OR_ZERO(unknown), -EINVAL);
 
 	/* The device has none. */
 	info.parent = NULL;
@@ -337,6 +336,9 @@ static void input_sizes(struct torture_rig *rig)
 
 static void input_batches(struct torture_rig *rig)
 {
+	struct msi_vector_request req = { .highest = MSI_LABEL_ANY };
+	void *cookies[2] = { &cookies[0], &cookies[1] };
+	struct msi_vector *vectors[2];
 	struct msi_table *table;
 
 	if (!torture_check(!torture_create(rig), "no table"))
@@ -359,6 +361,16 @@ static void input_batches(struct torture_rig *rig)
 	input_expect(input_batch(table, 5, 3, 1, 2), -ERANGE);
 	input_expect(input_batch(table, 5, INPUT_SIZE, 1, 2), -ERANGE);
 	input_expect(input_batch(table, U32_MAX, U32_MAX, 1, 2), -ERANGE);
+
+	/* Of both, the one for each vector counts. */
+	req.cookie = rig;
+	req.cookies = cookies;
+	input_expect(msi_table_alloc_vectors(table, &req, 2, 2, vectors), 2);
+	for (int i = 0; i < 2 && !torture_failed(); i++)
+		input_expect(msi_vector_cookie(vectors[i]) == &cookies[i], true);
+	if (torture_failed())
+		return;
+	msi_table_free_vectors(table, vectors, 2);
 
 	input_expect(input_alloc(table, 4, 4), 0);
 	input_expect(input_batch(table, 3, 5, 3, 3), -ENOSPC);
@@ -449,12 +461,47 @@ static void input_vector(struct torture_rig *rig)
 	torture_free_table(rig);
 }
 
+/* Whatever a handler is requested with, the next one has nothing of it. */
+static void input_handler_flags(struct torture_rig *rig)
+{
+	if (!torture_check(!torture_create(rig), "no table"))
+		return;
+
+	for (int bit = 0; bit < 32 && !torture_failed(); bit++) {
+		unsigned long flags = BIT(bit);
+		struct msi_vector *vector;
+		struct torture_hits hits = { };
+
+		if (flags == IRQF_ONESHOT)
+			continue;
+		vector = msi_table_alloc_vector(rig->table, 3);
+		if (!input_expect(PTR_ERR_OR_ZERO(vector), 0))
+			return;
+		input_expect(input_request(vector, torture_handler, flags, &hits),
+			     flags == IRQF_COND_SUSPEND ? -EINVAL : 0);
+		if (flags == IRQF_NO_AUTOEN)
+			enable_irq(msi_vector_irq(vector));
+		if (flags != IRQF_COND_SUSPEND)
+			torture_expect_hit(rig, 3, &hits);
+		msi_table_free_vector(rig->table, vector);
+
+		vector = msi_table_alloc_vector(rig->table, 3);
+		if (!input_expect(PTR_ERR_OR_ZERO(vector), 0))
+			return;
+		input_expect(irq_is_percpu(msi_vector_irq(vector)), false);
+		input_expect(irq_balancing_disabled(msi_vector_irq(vector)), 0);
+		msi_table_free_vector(rig->table, vector);
+		input_use(rig, rig->table, 3, true);
+	}
+	torture_free_table(rig);
+}
+
 /* An affinity of no CPU can not be. */
 static void input_affinity(struct torture_rig *rig)
 {
 	struct irq_affinity_desc affinity[2] = { };
 	struct msi_vector_request req = {
-		.highest	= MSI_LABEL_ANY,
+		.highest	= 1,
 		.affinity	= affinity,
 	};
 	struct msi_vector *vectors[2];
@@ -463,15 +510,19 @@ static void input_affinity(struct torture_rig *rig)
 	if (!torture_check(!torture_create(rig), "no table"))
 		return;
 
+	input_expect(input_alloc(rig->table, 1, 1), 0);
+
 	for (int managed = 0; managed < 2; managed++) {
 		affinity[0].is_managed = managed;
 		vector = msi_table_alloc(rig->table, &req);
-		torture_check(IS_ERR(vector), "vector without a CPU");
-		torture_check(msi_table_alloc_vectors(rig->table, &req, 2, 2, vectors) < 0,
-			      "vectors without a CPU");
-		torture_count(TORTURE_INPUT_CASES, 2);
+		input_expect(PTR_ERR_OR_ZERO(vector), -EINVAL);
+		input_expect(msi_table_alloc_vectors(rig->table, &req, 2, 2, vectors), -EINVAL);
+		/* The second one alone has none, and could not be had. */
+		affinity[0].mask = *cpu_online_mask;
+		input_expect(msi_table_alloc_vectors(rig->table, &req, 1, 2, vectors), -EINVAL);
+		cpumask_clear(&affinity[0].mask);
 	}
-	input_use(rig, rig->table, 1, true);
+	input_use(rig, rig->table, 0, true);
 	torture_free_table(rig);
 }
 
@@ -506,7 +557,8 @@ void torture_input(void)
 {
 	static void (* const parts[])(struct torture_rig *rig) = {
 		input_names, input_flags, input_ops, input_mmio, input_parents, input_sizes,
-		input_batches, input_huge_batch, input_vector, input_affinity, input_doubles,
+		input_batches, input_huge_batch, input_vector, input_handler_flags, input_affinity,
+		input_doubles,
 	};
 	struct torture_rig rig;
 	const char *wrong;

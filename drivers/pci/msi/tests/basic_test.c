@@ -15,11 +15,18 @@
 
 static void msi_table_pci_create(struct kunit *test)
 {
+	static const unsigned int wrong[] = {
+		0, BIT(2), BIT(31), MSI_TABLE_MSIX | BIT(2), U32_MAX - 3, U32_MAX,
+	};
 	struct igb_test *igb = test->priv;
 	struct msi_table *table;
 
-	KUNIT_EXPECT_PTR_EQ(test, pci_allocate_msi_table(igb->pdev, 0), ERR_PTR(-EINVAL));
-	KUNIT_EXPECT_PTR_EQ(test, pci_allocate_msi_table(igb->pdev, BIT(5)), ERR_PTR(-EINVAL));
+	for (int i = 0; i < ARRAY_SIZE(wrong); i++) {
+		KUNIT_EXPECT_PTR_EQ(test, pci_allocate_msi_table(igb->pdev, wrong[i]),
+				    ERR_PTR(-EINVAL));
+		KUNIT_EXPECT_PTR_EQ(test, devm_pci_allocate_msi_table(igb->pdev, wrong[i]),
+				    ERR_PTR(-EINVAL));
+	}
 
 	table = igb_create(test, MSI_TABLE_MSIX | MSI_TABLE_MSI);
 	KUNIT_EXPECT_EQ(test, msi_table_size(table), IGB_NR_MSIX);
@@ -28,6 +35,8 @@ static void msi_table_pci_create(struct kunit *test)
 	KUNIT_EXPECT_PTR_EQ(test, pci_allocate_msi_table(igb->pdev, MSI_TABLE_MSIX),
 			    ERR_PTR(-EBUSY));
 	KUNIT_EXPECT_PTR_EQ(test, pci_allocate_msi_table(igb->pdev, MSI_TABLE_MSI),
+			    ERR_PTR(-EBUSY));
+	KUNIT_EXPECT_PTR_EQ(test, devm_pci_allocate_msi_table(igb->pdev, MSI_TABLE_MSIX),
 			    ERR_PTR(-EBUSY));
 	msi_table_free(table);
 
@@ -47,6 +56,8 @@ static void msi_table_pci_no_capability(struct kunit *test)
 		kunit_skip(test, "the host bridge has MSI");
 	}
 	KUNIT_EXPECT_PTR_EQ(test, pci_allocate_msi_table(bridge, MSI_TABLE_MSIX | MSI_TABLE_MSI),
+			    ERR_PTR(-ENODEV));
+	KUNIT_EXPECT_PTR_EQ(test, devm_pci_allocate_msi_table(bridge, MSI_TABLE_MSIX),
 			    ERR_PTR(-ENODEV));
 	pci_dev_put(bridge);
 }
