@@ -5,6 +5,8 @@
 mod batch;
 mod doubles;
 mod lent;
+#[cfg(CONFIG_PCI_MSI)]
+mod pci;
 mod stores;
 mod watch;
 
@@ -19,6 +21,7 @@ mod suite {
     use crate::{
         faux,
         irq::{
+            Flags,
             IrqReturn,
             ThreadedHandler, //
         },
@@ -48,7 +51,10 @@ mod suite {
             Delta, //
         },
     };
-    use core::mem;
+    use core::{
+        mem,
+        ops::Bound, //
+    };
 
     #[test]
     fn handles_can_be_sent_and_shared() {
@@ -111,7 +117,11 @@ mod suite {
         assert_eq!(alloc(Request::range(8..8)).err(), Some(ERANGE));
         assert_eq!(alloc(Request::range(..0)).err(), Some(ERANGE));
         assert_eq!(alloc(Request::range(16..)).err(), Some(ERANGE));
-        assert_eq!(counts.cookies_dropped.load(Relaxed), 7);
+        assert_eq!(alloc(Request::range(..u32::MAX)).err(), Some(ERANGE));
+        assert_eq!(alloc(Request::range(..=u32::MAX)).err(), Some(ERANGE));
+        let behind = (Bound::Excluded(u32::MAX), Bound::<u32>::Unbounded);
+        assert_eq!(alloc(Request::range(behind)).err(), Some(ERANGE));
+        assert_eq!(counts.cookies_dropped.load(Relaxed), 10);
 
         let four = alloc(Request::range(3..5))?;
         assert_eq!((three.label(), four.label()), (3, 4));
@@ -130,7 +140,57 @@ mod suite {
         drop((three, zero));
 
         assert_eq!(dev.parent().live(), 0);
-        assert_eq!(counts.cookies_dropped.load(Relaxed), 13);
+        assert_eq!(counts.cookies_dropped.load(Relaxed), 16);
+        assert_eq!(counts.bad.load(Relaxed), 0);
+        Ok(())
+    }
+
+    #[test]
+    fn tables_of_any_size() -> Result {
+        let counts = Counts::new()?;
+        let dev = FakeDevice::new(c"kunit_msi_sizes", 8)?;
+
+        for (options, size) in [
+            (Options::indexed(1), Some(1)),
+            (Options::indexed(u32::MAX), Some(u32::MAX)),
+            (Options::unindexed(), None),
+        ] {
+            let table = Table::new(dev.as_ref(), c"size", options, Strict(counts.clone()))?;
+            let last = size.unwrap_or(u32::MAX) - 1;
+            let alloc = |request| vector(&table, request, &counts);
+
+            assert_eq!(table.size(), size);
+            assert_eq!(alloc(Request::range(last..))?.label(), last);
+            assert_eq!(alloc(Request::range(..=last))?.label(), 0);
+            assert_eq!(alloc(Request::at(last + 1)).err(), Some(ERANGE));
+            assert_eq!(alloc(Request::range(..=last + 1)).err(), Some(ERANGE));
+        }
+
+        // A parent which never has an interrupt
+        let dev = FakeDevice::new(c"kunit_msi_empty", 0)?;
+        let table = table(&dev, &counts)?;
+        assert_eq!(vector(&table, Request::any(), &counts).err(), Some(ENOSPC));
+        assert_eq!(dev.parent().live(), 0);
+        assert_eq!(counts.bad.load(Relaxed), 0);
+        Ok(())
+    }
+
+    #[test]
+    fn tables_of_any_name() -> Result {
+        let counts = Counts::new()?;
+        let dev = FakeDevice::new(c"kunit_msi_names", 8)?;
+        let mut long = [b'n'; 101];
+        long[100] = 0;
+        let long = CStr::from_bytes_with_nul(&long).map_err(|_| EINVAL)?;
+
+        for name in [c"a/b", c"..", c" ", c"%s%n", long] {
+            let table = Table::new(dev.as_ref(), name, 16, Strict(counts.clone()))?;
+            let five = interrupt(vector(&table, Request::at(5), &counts)?, &counts)?;
+
+            dev.parent().inject(five.vector().message()?)?;
+            five.synchronize();
+        }
+        assert_eq!(counts.handled.load(Relaxed), 5);
         assert_eq!(counts.bad.load(Relaxed), 0);
         Ok(())
     }
@@ -203,6 +263,68 @@ mod suite {
         assert_eq!(counts.handled.load(Relaxed), 4);
 
         drop(irq);
+        assert_eq!(counts.bad.load(Relaxed), 0);
+        Ok(())
+    }
+
+    /// Whatever a handler is requested with, the next one has nothing of it. `ONESHOT` is for
+    /// handlers with a thread, and is warned about without one.
+    #[test]
+    fn handlers_of_any_flags() -> Result {
+        let counts = Counts::new()?;
+        let dev = FakeDevice::new(c"kunit_msi_flags", 8)?;
+        let table = table(&dev, &counts)?;
+        let request = |flags| {
+            let five = vector(&table, Request::at(5), &counts)?;
+
+            KBox::pin_init(
+                five.request_irq(flags, c"kunit", Counter(counts.clone())),
+                GFP_KERNEL,
+            )
+        };
+
+        for flags in [
+            Flags::TRIGGER_RISING,
+            Flags::TRIGGER_FALLING,
+            Flags::TRIGGER_HIGH,
+            Flags::TRIGGER_LOW,
+            Flags::SHARED,
+            Flags::PROBE_SHARED,
+            Flags::TIMER,
+            Flags::PERCPU,
+            Flags::NOBALANCING,
+            Flags::IRQPOLL,
+            Flags::NO_SUSPEND,
+            Flags::FORCE_RESUME,
+            Flags::NO_THREAD,
+            Flags::EARLY_RESUME,
+            Flags::NO_DEBUG,
+        ] {
+            for flags in [flags, FLAGS] {
+                let before = counts.handled.load(Relaxed);
+                let irq = request(flags)?;
+
+                dev.parent().inject(irq.vector().message()?)?;
+                irq.synchronize();
+                assert_eq!(counts.handled.load(Relaxed), before + 1);
+            }
+        }
+
+        assert_eq!(request(Flags::COND_SUSPEND).err(), Some(EINVAL));
+        let both = Flags::SHARED | Flags::NO_AUTOEN;
+        assert_eq!(request(both).err(), Some(EINVAL));
+        // Nobody enables it, so what arrives is pending, and gone with the handler. Others are
+        // called for a try if they are shared, with CONFIG_DEBUG_SHIRQ.
+        let before = counts.handled.load(Relaxed);
+        let irq = request(Flags::NO_AUTOEN)?;
+        dev.parent().inject(irq.vector().message()?)?;
+        assert_eq!(counts.handled.load(Relaxed), before);
+        drop(irq);
+
+        let irq = request(FLAGS)?;
+        dev.parent().inject(irq.vector().message()?)?;
+        irq.synchronize();
+        assert_eq!(counts.handled.load(Relaxed), before + 1);
         assert_eq!(counts.bad.load(Relaxed), 0);
         Ok(())
     }

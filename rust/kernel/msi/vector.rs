@@ -123,7 +123,7 @@ impl<'r> Request<'r> {
     }
 
     /// The vector of the lowest free label in `range`. A range without an end goes to the end of
-    /// the table.
+    /// the table. [`u32::MAX`] is no label.
     ///
     /// # Examples
     ///
@@ -153,6 +153,7 @@ impl<'r> Request<'r> {
             Bound::Unbounded => Some(0),
         };
         let highest = match range.end_bound() {
+            Bound::Included(&bindings::MSI_LABEL_ANY) => None,
             Bound::Included(&label) => Some(label),
             Bound::Excluded(&label) => label.checked_sub(1),
             Bound::Unbounded => Some(bindings::MSI_LABEL_ANY),
@@ -789,7 +790,8 @@ impl<'a, B: Backing> Vector<'a, B> {
     ///
     /// # Errors
     ///
-    /// - `EINVAL` if none of the CPUs is online
+    /// - `EINVAL` if none of the CPUs is online. Without a handler that may only be found when one
+    ///   is registered, which then runs on any CPU.
     /// - another error of the C `irq_set_affinity()`
     ///
     /// # Examples

@@ -32,7 +32,7 @@ KUNIT_SUITES = [
     'irq_test_cases', 'rust_doctests_kernel', 'rust_kernel_msi',
     'rust_kernel_msi_batch', 'rust_kernel_msi_stores', 'rust_kernel_msi_mmio',
     'rust_kernel_msi_lent', 'rust_kernel_msi_auxiliary',
-    'rust_kernel_msi_watch',
+    'rust_kernel_msi_watch', 'rust_kernel_msi_pci',
     'msi_table_create', 'msi_table_alloc', 'msi_table_irq', 'msi_table_free',
     'msi_table_threads', 'msi_table_batch', 'msi_table_slow', 'msi_table_mmio',
     'msi_table_watch', 'msi_table_power', 'msi_table_aux', 'msi_table_look',

@@ -272,6 +272,18 @@ pub(super) fn forget<T>(value: T) -> Result {
     Ok(())
 }
 
+/// Says of the test which is running that it was skipped.
+#[cfg(CONFIG_PCI_MSI)]
+pub(super) fn skip() {
+    // SAFETY: There are no requirements.
+    let test = unsafe { bindings::kunit_get_current_test() };
+
+    if !test.is_null() {
+        // SAFETY: The test which is running is valid, and only it writes its status meanwhile.
+        unsafe { (*test).status = bindings::kunit_status_KUNIT_SKIPPED };
+    }
+}
+
 /// Runs `f` with warnings left out of the log, and returns how many there were.
 pub(super) fn warnings(f: impl FnOnce()) -> Result<i32> {
     // SAFETY: There are no requirements.

@@ -85,6 +85,25 @@ mod suite {
         Ok(!node.is_null())
     }
 
+    #[test]
+    fn slots_behind_the_end() -> Result {
+        let dev = FakeDevice::new(c"kunit_msi_recorder", 8)?;
+        let table = Table::new(dev.as_ref(), c"ims", 17, Recorder::default())?;
+
+        // More labels than slots: the store does not keep the message.
+        let vector = table.alloc(16)?;
+        let irq = KBox::pin_init(
+            vector.request_irq(FLAGS, c"kunit", Counter(Counts::new()?)),
+            GFP_KERNEL,
+        )?;
+        for label in [16, 17, u32::MAX] {
+            assert_eq!(table.store().message(label), None);
+            assert!(!table.store().is_masked(label));
+        }
+        drop(irq);
+        Ok(())
+    }
+
     #[cfg(CONFIG_SYSFS)]
     #[test]
     fn no_sysfs() -> Result {
@@ -433,6 +452,11 @@ mod mmio {
             assert_eq!(res.err(), Some(EINVAL));
         }
         assert_eq!(new(msix, Options::unindexed()).err(), Some(EINVAL));
+        for bytes in [0, 3, 12] {
+            let few = Mmio::new(msix, Registers::new(bytes, PATTERN)?);
+            let res = Table::mmio(dev.as_ref(), c"mmio", 1, few);
+            assert_eq!(res.err(), Some(EINVAL));
+        }
         assert_eq!(
             new(Layout { mask: 0, ..msix }, 8.into()).err(),
             Some(EINVAL)
@@ -446,6 +470,20 @@ mod mmio {
             Some(EINVAL)
         );
         assert!(new(msix, 8.into()).is_ok());
+        Ok(())
+    }
+
+    #[test]
+    fn registers_behind_the_end() -> Result {
+        let none = Registers::new(3, PATTERN)?;
+        none.fill(0);
+        for offset in [0, 1, usize::MAX] {
+            assert_eq!(none.read(offset), !0);
+        }
+
+        let one = Registers::new(7, PATTERN)?;
+        assert_eq!((one.read(0), one.read(3)), (PATTERN, PATTERN));
+        assert_eq!(one.read(4), !0);
         Ok(())
     }
 

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Tests of the tables of PCI functions, on every Intel 82576 (igb), which has MSI-X and MSI, and
+//! every edu of QEMU, which has MSI with a single message. What has a driver is left alone.
+
+use crate::macros;
+
+#[macros::kunit_tests(rust_kernel_msi_pci)]
+mod suite {
+    use super::super::doubles::*;
+    use crate::{
+        bindings,
+        container_of,
+        device::{
+            self,
+            Bound,
+            Core, //
+        },
+        device_id::IdArray,
+        driver,
+        module::this_module,
+        msi::{
+            Kind,
+            Kinds, //
+        },
+        pci,
+        prelude::*,
+        sync::{
+            atomic::{
+                Atomic,
+                Relaxed, //
+            },
+            Arc, //
+        },
+        LocalModule, //
+    };
+
+    const IGB_DEVICE_ID: u32 = 0x10c9;
+    /// The vendor of the edu has no name, so it is found by its class first.
+    const EDU_CLASS: u32 = 0x00ff00;
+    const EDU_VENDOR_ID: u16 = 0x1234;
+    const EDU_DEVICE_ID: u16 = 0x11e8;
+
+    /// Functions which were probed, and those which passed.
+    static PROBED: Atomic<u32> = Atomic::new(0);
+    static PASSED: Atomic<u32> = Atomic::new(0);
+
+    struct Edges;
+
+    static IDS: IdArray<pci::DeviceId, Kind, 2> = IdArray::new([
+        (
+            pci::DeviceId::from_id(pci::Vendor::INTEL, IGB_DEVICE_ID),
+            &Kind::MsiX,
+        ),
+        (pci::DeviceId::from_class(EDU_CLASS, 0xffffff), &Kind::Msi),
+    ]);
+
+    fn check(good: bool) -> Result {
+        if good {
+            Ok(())
+        } else {
+            Err(EIO)
+        }
+    }
+
+    /// Each error of a table, and afterwards the table still works.
+    fn edges(pdev: &pci::Device<Bound>, best: Kind) -> Result {
+        type Cookie = Arc<u32>;
+
+        let none = Kinds::default();
+        check(pdev.msi_table(none).err() == Some(EINVAL))?;
+        check(pdev.msi_table_with_cookies::<Cookie>(none).err() == Some(EINVAL))?;
+        if best == Kind::Msi {
+            check(pdev.msi_table(Kind::MsiX).err() == Some(ENODEV))?;
+            check(pdev.msi_table_with_cookies::<Cookie>(Kind::MsiX).err() == Some(ENODEV))?;
+        }
+
+        let table = pdev.msi_table(Kind::MsiX | Kind::Msi)?;
+        check(pdev.msi_table(best).err() == Some(EBUSY))?;
+        check(pdev.msi_table(Kind::Msi).err() == Some(EBUSY))?;
+
+        let size = table.size().ok_or(EIO)?;
+        check(size > 1 || best == Kind::Msi)?;
+        check(table.alloc(size).err() == Some(ERANGE))?;
+        check(table.alloc(u32::MAX).err() == Some(ERANGE))?;
+        check(table.alloc_many(.., 0..=1).err() == Some(EINVAL))?;
+        check(table.alloc_many(.., size + 1..=u32::MAX).err() == Some(ENOSPC))?;
+
+        let vectors = table.alloc_many(.., 1..=u32::MAX)?;
+        check(!vectors.is_empty() && (best == Kind::Msi || vectors.len() == size as usize))?;
+        check(table.alloc(0).err() == Some(EBUSY))?;
+        drop(vectors);
+        check(table.alloc(0)?.label() == 0)?;
+        drop(table);
+
+        check(pdev.msi_table_with_cookies::<Cookie>(best).is_ok())
+    }
+
+    fn probe(pdev: &pci::Device<Core<'_>>, best: Option<&Kind>) -> Result {
+        let best = *best.ok_or(EIO)?;
+        let is_edu =
+            pdev.vendor_id().as_raw() == EDU_VENDOR_ID && pdev.device_id() == EDU_DEVICE_ID;
+
+        if best == Kind::Msi && !is_edu {
+            return Err(ENODEV);
+        }
+
+        PROBED.add(1, Relaxed);
+        pdev.enable_device_mem()?;
+        let res = edges(pdev, best);
+        let dev: &device::Device = pdev.as_ref();
+        // SAFETY: By the type invariant of `pci::Device` this is the device of a `struct pci_dev`.
+        let raw = unsafe { container_of!(dev.as_raw(), bindings::pci_dev, dev) };
+        // SAFETY: The function is valid, and was enabled above. Nobody else would disable it.
+        unsafe { bindings::pci_disable_device(raw) };
+        res?;
+        PASSED.add(1, Relaxed);
+        Ok(())
+    }
+
+    impl pci::Driver for Edges {
+        type IdInfo = Kind;
+        type Data<'bound> = ();
+
+        const ID_TABLE: pci::IdTable<Self::IdInfo> = &IDS;
+
+        fn probe<'bound>(
+            pdev: &'bound pci::Device<Core<'_>>,
+            best: Option<&'bound Self::IdInfo>,
+        ) -> impl PinInit<Self::Data<'bound>, Error> + 'bound {
+            probe(pdev, best)
+        }
+    }
+
+    #[test]
+    fn errors() -> Result {
+        PROBED.store(0, Relaxed);
+        PASSED.store(0, Relaxed);
+        drop(KBox::pin_init(
+            driver::Registration::<pci::Adapter<Edges>>::new(
+                c"kunit_msi_pci",
+                this_module::<LocalModule>(),
+            ),
+            GFP_KERNEL,
+        )?);
+
+        if PROBED.load(Relaxed) == 0 {
+            skip();
+        }
+        assert_eq!(PASSED.load(Relaxed), PROBED.load(Relaxed));
+        Ok(())
+    }
+}
