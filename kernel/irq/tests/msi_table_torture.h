@@ -28,6 +28,7 @@ enum torture_figure {
 	TORTURE_FAULTS_MEMORY,
 	TORTURE_SHARED_OPERATIONS,
 	TORTURE_SHARED_ALLOCATED,
+	TORTURE_SHARED_FAULTS,
 	TORTURE_FLOOD_RAISED,
 	TORTURE_FLOOD_RECEIVED,
 	TORTURE_INPUT_CASES,
@@ -88,6 +89,7 @@ static inline bool torture_memory_failed(void)
  * @no_clear:		Without clear_msg
  * @size:		Size of the table, 0 without an index
  * @parent_flags:	For msi_fake_parent_create()
+ * @flags:		For msi_allocate_table()
  */
 struct torture_variant {
 	const char			*name;
@@ -95,9 +97,10 @@ struct torture_variant {
 	bool				no_clear;
 	u32				size;
 	unsigned int			parent_flags;
+	unsigned int			flags;
 };
 
-#define TORTURE_NR_VARIANTS	10
+#define TORTURE_NR_VARIANTS	12
 extern const struct torture_variant torture_variants[TORTURE_NR_VARIANTS];
 
 static inline bool torture_is_slow(const struct torture_variant *variant)

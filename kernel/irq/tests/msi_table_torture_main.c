@@ -82,6 +82,7 @@ static const char * const torture_figure_names[TORTURE_NR_FIGURES] = {
 	[TORTURE_FAULTS_MEMORY]		= "model: faults of memory",
 	[TORTURE_SHARED_OPERATIONS]	= "shared: operations",
 	[TORTURE_SHARED_ALLOCATED]	= "shared: vectors",
+	[TORTURE_SHARED_FAULTS]		= "shared: faults of memory",
 	[TORTURE_FLOOD_RAISED]		= "flood: raised",
 	[TORTURE_FLOOD_RECEIVED]	= "flood: received",
 	[TORTURE_INPUT_CASES]		= "input: cases",
@@ -135,6 +136,17 @@ const struct torture_variant torture_variants[TORTURE_NR_VARIANTS] = {
 		.ops		= &msi_fake_store_ops,
 		.size		= 32,
 		.parent_flags	= MSI_FAKE_SINGLE | MSI_FAKE_STABLE_MSG,
+	}, {
+		.name		= "no sysfs",
+		.ops		= &msi_fake_store_ops,
+		.size		= 32,
+		.flags		= MSI_TABLE_NO_SYSFS,
+	}, {
+		.name		= "unremapped",
+		.ops		= &msi_fake_store_ops,
+		.size		= 32,
+		.parent_flags	= MSI_FAKE_NO_IMS,
+		.flags		= MSI_TABLE_UNREMAPPED,
 	},
 };
 
@@ -219,6 +231,7 @@ int torture_open(struct torture_rig *rig, const struct torture_variant *variant,
 		.size	= variant->size,
 		.parent	= msi_fake_parent_domain(rig->parent),
 		.data	= rig->store,
+		.flags	= variant->flags,
 	};
 	return 0;
 }

@@ -256,6 +256,10 @@ static struct shared_table *shared_tables;
  * @requested:	It has a handler
  * @hits:	For the handler
  * @sent:	What has to be counted there
+ * @watcher:	Who watches it
+ * @watching:	Whether it does
+ * @told:	Number of calls of @watcher
+ * @told_last:	The same when it ended to watch
  */
 struct shared_vector {
 	struct shared_table	*shared;
@@ -263,6 +267,26 @@ struct shared_vector {
 	bool			requested;
 	struct torture_hits	hits;
 	int			sent;
+	struct msi_watcher	watcher;
+	bool			watching;
+	atomic_t		told;
+	int			told_last;
+};
+
+/**
+ * struct shared_task - What a task has of the tables
+ * @me:		Its number plus 1
+ * @rnd:	Its choices
+ * @n:		Number of vectors
+ * @vs:		The vectors, and behind them what is not in use
+ * @pool:	What @vs refers to, each once
+ */
+struct shared_task {
+	int			me;
+	struct rnd_state	rnd;
+	unsigned int		n;
+	struct shared_vector	*vs[SHARED_MAX_LIVE];
+	struct shared_vector	pool[SHARED_MAX_LIVE];
 };
 
 int torture_shared_open(void)
@@ -305,9 +329,10 @@ void torture_shared_close(void)
 	shared_tables = NULL;
 }
 
-static void shared_take(struct shared_vector *v, struct shared_table *shared,
-			struct msi_vector *vector, int me)
+static void shared_take(struct shared_task *task, struct shared_table *shared,
+			struct msi_vector *vector)
 {
+	struct shared_vector *v = task->vs[task->n++];
 	u32 label = msi_vector_label(vector);
 	int owner;
 
@@ -315,64 +340,150 @@ static void shared_take(struct shared_vector *v, struct shared_table *shared,
 	torture_count(TORTURE_SHARED_ALLOCATED, 1);
 	if (!torture_check(label < SHARED_LABELS, "label %u", label))
 		return;
-	owner = atomic_cmpxchg(&shared->owner[label], 0, me);
+	owner = atomic_cmpxchg(&shared->owner[label], 0, task->me);
 	torture_check(!owner, "label %u of \"%s\" given to task %d, but task %d has it", label,
-		      shared->rig.variant->name, me - 1, owner - 1);
+		      shared->rig.variant->name, task->me - 1, owner - 1);
 	torture_check(msi_vector_irq(vector), "label %u has no irq", label);
 }
 
-static unsigned int shared_alloc(struct shared_table *shared, struct shared_vector *vs,
-				 unsigned int room, struct rnd_state *rnd, int me)
+/* Sometimes memory fails while the next thing is done. Returns whether it may. */
+static bool shared_arm(struct shared_task *task)
 {
-	u32 size = msi_table_size(shared->rig.table) ? : SHARED_LABELS;
-	struct msi_vector_request req = {
-		.lowest		= torture_below(rnd, min(size, SHARED_LABELS)),
-		.highest	= min(size, SHARED_LABELS) - 1,
-	};
-	unsigned int max = 1 + torture_below(rnd, min(room, SHARED_BATCH));
-	struct msi_vector *vectors[SHARED_BATCH];
-	int ret;
-
-	if (torture_below(rnd, 2))
-		max = 1;
-	if (!torture_below(rnd, 3))
-		req.highest = req.lowest;
-	ret = msi_table_alloc_vectors(shared->rig.table, &req, 1, max, vectors);
-	if (ret == -EBUSY || ret == -ENOSPC)
-		return 0;
-	if (!torture_check(ret > 0 && ret <= max, "allocation of %u from %u to %u: %d", max,
-			   req.lowest, req.highest, ret))
-		return 0;
-
-	for (int i = 0; i < ret; i++)
-		shared_take(&vs[i], shared, vectors[i], me);
-	return ret;
+	if (torture_below(&task->rnd, TASK_FAULT_RATE))
+		return false;
+	torture_fail_memory(1 + torture_below(&task->rnd, 30));
+	return true;
 }
 
-static void shared_free(struct shared_vector *v, int me)
+/* Returns whether @ret is because it did */
+static bool shared_disarm(bool armed, int ret)
+{
+	if (!armed || !torture_memory_failed())
+		return false;
+	torture_count(TORTURE_SHARED_FAULTS, 1);
+	return ret == -ENOMEM;
+}
+
+static void shared_alloc(struct shared_task *task)
+{
+	unsigned int variant = torture_below(&task->rnd, TORTURE_NR_VARIANTS);
+	struct shared_table *shared = &shared_tables[variant];
+	u32 labels = min(msi_table_size(shared->rig.table) ? : SHARED_LABELS, SHARED_LABELS);
+	struct msi_vector_request req = {
+		.lowest		= torture_below(&task->rnd, labels),
+		.highest	= labels - 1,
+	};
+	unsigned int room = min(SHARED_MAX_LIVE - task->n, SHARED_BATCH);
+	unsigned int max = 1 + torture_below(&task->rnd, room);
+	struct msi_vector *vectors[SHARED_BATCH];
+	bool armed;
+	int ret;
+
+	if (torture_below(&task->rnd, 2))
+		max = 1;
+	if (!torture_below(&task->rnd, 3))
+		req.highest = req.lowest;
+	/* Whoever comes next to that parent */
+	if (!torture_below(&task->rnd, TASK_FAULT_RATE))
+		msi_fake_parent_fail_nth(shared->rig.parent, 1 + torture_below(&task->rnd, 3));
+	armed = shared_arm(task);
+	ret = msi_table_alloc_vectors(shared->rig.table, &req, 1, max, vectors);
+	if (shared_disarm(armed, ret) || ret == -ENOSPC ||
+	    (ret == -EBUSY && req.lowest == req.highest))
+		return;
+	if (!torture_check(ret > 0 && ret <= max, "allocation of %u from %u to %u: %d", max,
+			   req.lowest, req.highest, ret))
+		return;
+
+	for (int i = 0; i < ret; i++)
+		shared_take(task, shared, vectors[i]);
+}
+
+static void shared_notify(struct msi_watcher *watcher, const struct msi_message *msg)
+{
+	atomic_inc(&container_of(watcher, struct shared_vector, watcher)->told);
+}
+
+static void shared_watch(struct shared_vector *v)
+{
+	if (v->watching) {
+		msi_vector_unwatch(v->vector, &v->watcher);
+		v->told_last = atomic_read(&v->told);
+	} else {
+		torture_check(atomic_read(&v->told) == v->told_last,
+			      "a watcher is told though it does not watch");
+		v->watcher.notify = shared_notify;
+		msi_vector_watch(v->vector, &v->watcher);
+		torture_check(atomic_read(&v->told) > v->told_last, "a new watcher is not told");
+	}
+	v->watching = !v->watching;
+}
+
+/* It is not its owner's any more before others may get it. */
+static void shared_let_go(struct shared_task *task, struct shared_vector *v)
 {
 	u32 label = msi_vector_label(v->vector);
 
+	if (v->watching)
+		shared_watch(v);
 	if (label < SHARED_LABELS)
-		torture_check(atomic_cmpxchg(&v->shared->owner[label], me, 0) == me,
-			      "label %u was taken from task %d", label, me - 1);
-	msi_table_free_vector(v->shared->rig.table, v->vector);
-	torture_check(atomic_read(&v->hits.hard) == v->sent, "%d interrupts instead of %d",
-		      atomic_read(&v->hits.hard), v->sent);
+		torture_check(atomic_cmpxchg(&v->shared->owner[label], task->me, 0) == task->me,
+			      "label %u was taken from task %d", label, task->me - 1);
 }
 
-static void shared_request(struct shared_vector *v)
+/* The one at @i, and some others of its table */
+static void shared_free(struct shared_task *task, unsigned int i, unsigned int max)
 {
+	struct shared_table *shared = task->vs[i]->shared;
+	struct msi_vector *vectors[SHARED_BATCH];
+	unsigned int n = 0;
+
+	while (i < task->n && n < max) {
+		struct shared_vector *v = task->vs[i];
+
+		if (v->shared != shared) {
+			i++;
+			continue;
+		}
+		shared_let_go(task, v);
+		vectors[n++] = v->vector;
+		task->n--;
+		swap(task->vs[i], task->vs[task->n]);
+	}
+	if (max == 1)
+		msi_table_free_vector(shared->rig.table, vectors[0]);
+	else
+		msi_table_free_vectors(shared->rig.table, vectors, n);
+
+	for (i = task->n; i < task->n + n; i++) {
+		struct shared_vector *v = task->vs[i];
+
+		torture_check(atomic_read(&v->hits.hard) == v->sent, "%d interrupts instead of %d",
+			      atomic_read(&v->hits.hard), v->sent);
+		torture_check(atomic_read(&v->told) == v->told_last,
+			      "a watcher is told though it does not watch");
+	}
+}
+
+/* A message comes with the handler, and goes with it. */
+static void shared_request(struct shared_task *task, struct shared_vector *v)
+{
+	int told = atomic_read(&v->told);
+	bool armed;
 	int ret;
 
 	if (v->requested) {
 		msi_vector_free_irq(v->vector);
 		v->requested = false;
-		return;
+	} else {
+		armed = shared_arm(task);
+		ret = torture_request(v->vector, &v->hits);
+		if (shared_disarm(armed, ret))
+			return;
+		v->requested = torture_check(!ret, "request_irq: %d", ret);
 	}
-
-	ret = torture_request(v->vector, &v->hits);
-	v->requested = torture_check(!ret, "request_irq: %d", ret);
+	if (v->watching)
+		torture_check(atomic_read(&v->told) > told, "a watcher is not told");
 }
 
 static void shared_fire(struct shared_vector *v)
@@ -406,58 +517,54 @@ static void shared_fire(struct shared_vector *v)
 		torture_count(TORTURE_RECEIVED, 1);
 }
 
-/* Returns how many vectors are left. */
-static unsigned int shared_step(struct shared_vector *vs, unsigned int n, struct rnd_state *rnd,
-				int me)
+static void shared_step(struct shared_task *task)
 {
-	struct shared_vector *v = n ? &vs[torture_below(rnd, n)] : NULL;
-	unsigned int dice = torture_below(rnd, 100);
-	struct shared_table *shared;
+	unsigned int i = task->n ? torture_below(&task->rnd, task->n) : 0;
+	unsigned int dice = torture_below(&task->rnd, 100);
+	struct shared_vector *v = task->vs[i];
 
 	torture_count(TORTURE_SHARED_OPERATIONS, 1);
-	if (!v || (dice < 8 && n < SHARED_MAX_LIVE)) {
-		shared = &shared_tables[torture_below(rnd, TORTURE_NR_VARIANTS)];
-		return n + shared_alloc(shared, vs + n, SHARED_MAX_LIVE - n, rnd, me);
-	}
-
-	if (dice < 16) {
-		/* Its dev_id moves, so it must not have a handler. */
-		if (vs[n - 1].requested)
-			shared_request(&vs[n - 1]);
-		shared_free(v, me);
-		*v = vs[--n];
+	if (!task->n || (dice < 8 && task->n < SHARED_MAX_LIVE)) {
+		shared_alloc(task);
+	} else if (dice < 14) {
+		shared_free(task, i, 1);
+	} else if (dice < 16) {
+		shared_free(task, i, SHARED_BATCH);
 	} else if (dice < 28) {
-		shared_request(v);
+		shared_request(task, v);
 	} else if (dice < 36) {
-		int cpu = cpumask_nth(torture_below(rnd, num_online_cpus()), cpu_online_mask);
+		unsigned int nth = torture_below(&task->rnd, num_online_cpus());
+		int cpu = cpumask_nth(nth, cpu_online_mask);
 
 		torture_check(!irq_set_affinity(msi_vector_irq(v->vector), cpumask_of(cpu)),
 			      "irq_set_affinity");
 	} else if (dice < 38) {
 		msi_table_restore(v->shared->rig.table);
+	} else if (dice < 42) {
+		shared_watch(v);
 	} else {
 		shared_fire(v);
 	}
-	return n;
 }
 
 int torture_shared_task(void *data)
 {
-	struct shared_vector *vs = kvcalloc(SHARED_MAX_LIVE, sizeof(*vs), GFP_KERNEL);
-	int me = (unsigned long)data + 1;
-	struct rnd_state rnd;
-	unsigned int n = 0;
+	struct shared_task *task = kvzalloc_obj(*task);
 
-	torture_seed_state(&rnd, 1 + (unsigned long)data);
-	if (!torture_check(vs, "no memory"))
+	if (!torture_check(task, "no memory"))
 		return 0;
 
+	task->me = (unsigned long)data + 1;
+	torture_seed_state(&task->rnd, task->me);
+	for (int i = 0; i < SHARED_MAX_LIVE; i++)
+		task->vs[i] = &task->pool[i];
+
 	while (!torture_over()) {
-		n = shared_step(vs, n, &rnd, me);
+		shared_step(task);
 		cond_resched();
 	}
-	while (n)
-		shared_free(&vs[--n], me);
-	kvfree(vs);
+	while (task->n)
+		shared_free(task, 0, SHARED_BATCH);
+	kvfree(task);
 	return 0;
 }
