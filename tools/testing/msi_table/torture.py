@@ -41,15 +41,16 @@ MODEL = ['model: operations', 'model: faults', 'shared: vectors', 'raised',
          'flood: raised', 'input: cases', 'limits: cases']
 IGB = ['igb: raised', 'igb: raised while disabled',
        'igb: raised by virtual functions', 'igb: moves', 'igb: reregistered',
-       'igb: allocated', 'igb: freed', 'igb: resets', 'igb: offline']
-REMOVAL = ['removal: rounds', 'removal: delivered']
+       'igb: allocated', 'igb: freed', 'igb: refused', 'igb: resets',
+       'igb: offline']
+REMOVAL = ['removal: rounds', 'removal: delivered', 'removal: moves']
 # What the model believes is wrong, for once: of a label which was freed.
 PLANTED = []
 SUITES = {
     'plant': (UML, 'RUN=torture TASK=model msi_table_torture.plant=5', 3,
               PLANTED),
     'model': (UML, 'RUN=torture TASK=model', 30,
-              [*MODEL, 'model: faults of memory']),
+              [*MODEL, 'model: faults of memory', 'shared: faults of memory']),
     'model-smp': ([*test.INTEL, *test.CARDS], 'RUN=torture TASK=model', 20,
                   MODEL),
     'hotplug-acpi': (SLOT, 'RUN=removal TASK=unplug', 50, REMOVAL),

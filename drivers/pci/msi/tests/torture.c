@@ -74,6 +74,7 @@ enum torture_figure {
 	TORTURE_REREGISTERED,
 	TORTURE_ALLOCATED,
 	TORTURE_FREED,
+	TORTURE_REFUSED,
 	TORTURE_RESETS,
 	TORTURE_NR_FIGURES,
 };
@@ -91,6 +92,7 @@ static const char * const torture_names[TORTURE_NR_FIGURES] = {
 	[TORTURE_REREGISTERED]	= "reregistered",
 	[TORTURE_ALLOCATED]	= "allocated",
 	[TORTURE_FREED]		= "freed",
+	[TORTURE_REFUSED]	= "refused",
 	[TORTURE_RESETS]	= "resets",
 };
 
@@ -168,7 +170,7 @@ struct torture_task {
 	struct task_struct	*task;
 };
 
-#define TORTURE_TASKS		(TORTURE_RAISERS + TORTURE_CHANGERS + 2)
+#define TORTURE_TASKS		(TORTURE_RAISERS + TORTURE_CHANGERS + 3)
 
 /**
  * struct torture_fn - A function, the driver data of its device
@@ -360,6 +362,48 @@ static void torture_change(struct torture_task *task)
 	}
 }
 
+static void torture_refuse(struct torture_fn *fn, u32 lowest, u32 highest, unsigned int min,
+			   unsigned int max, int expected)
+{
+	const struct msi_vector_request req = { .lowest = lowest, .highest = highest };
+	struct msi_vector *vectors[IGB_NR_MSIX];
+	int ret = msi_table_alloc_vectors(fn->table, &req, min, max, vectors);
+
+	if (ret == expected)
+		torture_count(TORTURE_REFUSED);
+	else
+		torture_fail("%s: %d instead of %d from an allocation of %u to %u, from %u to %u",
+			     pci_name(fn->pdev), ret, expected, min, max, lowest, highest);
+}
+
+/* Asks for what can not be had. An entry which is taken can not be, either. */
+static void torture_ask(struct torture_task *task)
+{
+	struct torture_label *label = torture_pick(task);
+	struct torture_fn *fn = task->fn;
+	u32 nr = label->nr;
+
+	usleep_range(1000, 5000);
+	guard(rwsem_read)(&fn->reset);
+	guard(rwsem_read)(&label->life);
+	switch (torture_below(task, 8)) {
+	case 0:
+		return torture_refuse(fn, fn->nr, fn->nr, 1, 1, -ERANGE);
+	case 1:
+		return torture_refuse(fn, nr, fn->nr + nr, 1, 1, -ERANGE);
+	case 2:
+		return torture_refuse(fn, nr + 1, nr, 1, 1, -ERANGE);
+	case 3:
+		return torture_refuse(fn, nr, MSI_LABEL_ANY, fn->nr - nr + 1, IGB_NR_MSIX + 1,
+				      -ENOSPC);
+	case 4:
+		return torture_refuse(fn, 0, MSI_LABEL_ANY, 0, nr, -EINVAL);
+	default:
+		if (label->vector)
+			torture_refuse(fn, nr, nr, 1, 1, -EBUSY);
+	}
+}
+
 static void torture_setup(struct torture_fn *fn)
 {
 	if (!fn->pdev->is_virtfn)
@@ -433,6 +477,7 @@ static int torture_start(struct torture_fn *fn)
 	for (i = 0; i < TORTURE_CHANGERS; i++)
 		torture_add_task(fn, "change", torture_change, 0, 1);
 	torture_add_task(fn, "move", torture_move, 0, 1);
+	torture_add_task(fn, "ask", torture_ask, 0, 1);
 	if (resets && !fn->pdev->is_virtfn && fn->pdev != torture_sriov &&
 	    fn->pdev->reset_methods[0])
 		torture_add_task(fn, "reset", torture_reset, 0, 1);

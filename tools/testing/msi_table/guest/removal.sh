@@ -152,7 +152,16 @@ away() {
 	suspend) s2idle ;;
 	esac && wait_for bound && ticks
 }
-delivered=0 surprises=0 asleep=0 total=0
+# The interrupts of the device go to a CPU each, at random, while it sends them.
+move() {
+	for irq in "$dev"/msi_irqs/*; do
+		choose 2
+		echo $((1 << chosen)) >"/proc/irq/${irq##*/}/smp_affinity" ||
+			return 1
+		moves=$((moves + 1))
+	done
+}
+delivered=0 moves=0 surprises=0 asleep=0 total=0
 again() { # SECONDS: at least twice
 	rounds=0
 	now
@@ -160,10 +169,8 @@ again() { # SECONDS: at least twice
 	while [ $rounds -lt 2 ] || [ "$now" -lt $end ]; do
 		choose 250
 		usleep ${chosen}000
-		count
-		delivered=$((delivered + count))
 		rounds=$((rounds + 1))
-		away || {
+		move && ticks && delivered=$((delivered + count)) && away || {
 			say "# $driver: round $rounds"
 			return 1
 		}
@@ -171,10 +178,12 @@ again() { # SECONDS: at least twice
 	done
 }
 
-# Interrupts, domains and tables there are; and the objects in the caches which
-# a removal uses, without what is only kept for later.
+# Interrupts, domains, mappings and tables there are; and the objects in the caches
+# which a removal uses, without what is only kept for later. What the Rust abstraction
+# of PCI leaves of the IO-APIC, see irqs, is there from the first time on.
 things() {
 	echo "$(irqs) $(ls /sys/kernel/debug/irq/domains | wc -l)" \
+		"$(sed -n 's/^ *mapped: *//p' /sys/kernel/debug/irq/domains/* | xargs)" \
 		"$(ls /sys/kernel/debug/irq/msi_tables 2>/dev/null | wc -l)"
 }
 objects() {
@@ -196,7 +205,7 @@ measure() { # FILE
 	objects >"$1.objects"
 }
 same_things() {
-	say "# irqs, /proc/irq, msi_irqs, domains, tables:" \
+	say "# irqs, /proc/irq, msi_irqs, domains, mapped, tables:" \
 		"$(cat /tmp/before.things), now $(cat /tmp/after.things)"
 	cmp -s /tmp/before.things /tmp/after.things
 }
@@ -250,6 +259,7 @@ done
 done
 say "torture: removal: rounds $total"
 say "torture: removal: delivered $delivered"
+say "torture: removal: moves $moves"
 say "torture: removal: surprises $surprises"
 say "torture: removal: sent while asleep $asleep"
 # The results are said; this one only that all of them were.
