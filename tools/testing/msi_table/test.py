@@ -333,12 +333,16 @@ def suite_tools():
 
 
 def interrupt_qemu():
-    """As from a terminal: the signal goes to the whole process group."""
+    """As from a terminal: the signal goes to the whole process group.
+
+    A shell which runs something in the background has it ignore the signal.
+    """
     with tempfile.TemporaryDirectory() as cache:
         (pathlib.Path(cache) / 'log').mkdir()
         env = dict(os.environ, MSI_TABLE_CACHE=cache)
         harness = subprocess.Popen(
-            [sys.executable, '-B', __file__, 'test', 'timer-plain'], env=env,
+            ['env', '--default-signal=INT', sys.executable, '-B', __file__,
+             'test', 'timer-plain'], env=env,
             start_new_session=True, stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL)
 
