@@ -247,10 +247,14 @@ def races(text):
     A race is ours if one of our functions is close to one of the two accesses:
     it does that itself, or calls what does it, a list or a bitmap, say. What the
     irq core does on both sides is its own: to free a handler under interrupts
-    which arrive, for one.
+    which arrive, for one. So are the tree of its descriptors, the one maple tree
+    which we get to, and the time.
     """
     own = functions(own_objects())
-    core = functions(set(KCSAN_BUILD.glob('kernel/irq/*.o')) - own_objects())
+    core = functions({*KCSAN_BUILD.glob('kernel/irq/*.o'),
+                      KCSAN_BUILD / 'lib/maple_tree.o',
+                      KCSAN_BUILD / 'kernel/time/timekeeping.o'} -
+                     own_objects())
     for title, body in REPORT.findall(text):
         stacks = [FRAME.findall(stack)[:3] for stack in body.split('\n\n')]
         stacks = [stack for stack in stacks if stack]
