@@ -189,8 +189,9 @@ class Boot:
                 errors = self.attend(process, log, timeout)
                 if process.returncode:
                     self.trouble = errors or f'exit status {process.returncode}'
-            except subprocess.TimeoutExpired:
-                self.trouble = f'no end within {timeout} s'
+            except subprocess.TimeoutExpired as late:
+                self.trouble = f'no end within {late.timeout} s\n' + \
+                    (late.output or '')
             finally:
                 process.kill()
                 with self.lock:

@@ -79,6 +79,8 @@ KCSAN_SUITES = {
 ONE_THREAD = 'tcg,thread=single'
 # Besides the time which a suite has: to boot, to measure, to look for leaks
 OVERHEAD = 600
+# To get to init, which takes a tenth of that
+BOOT = 300
 
 FIGURE = re.compile(r'^torture: (?!host: )(.*) (\d+)$', re.MULTILINE)
 # Whatever is counted under one of these names should not have happened.
@@ -86,6 +88,9 @@ NEVER = re.compile(r'(^|: )(lost|wrong|extra|irqs left)$')
 SAID = re.compile(r'^torture: (?!host: )(.*)$', re.MULTILINE)
 SHRUNK = re.compile(r'^torture: fails after (\d+) operations', re.MULTILINE)
 ASKED = re.compile(r'^torture: host: (\w+)')
+INIT = 'Run /init as init process'
+# Of QEMU's registers: where a CPU is, and does it wait for an interrupt
+REGISTERS = re.compile(r'^(?:CPU#|[ER]IP=|ISR|IRR).*', re.MULTILINE)
 # What the timers say when an interrupt did not come. When the card was pulled,
 # or the machine was off, there is none.
 MISSING = re.compile(r'DMA does not end|an interrupt is missing')
@@ -126,8 +131,7 @@ class Monitor:
             self.events.append(message)
         return message
 
-    def execute(self, command, **arguments):
-        """Has it worked?"""
+    def answer(self, command, **arguments):
         request = {'execute': command, 'arguments': arguments}
         self.socket.sendall(json.dumps(request).encode() + b'\n')
         while True:
@@ -135,7 +139,16 @@ class Monitor:
             if answer is None:
                 raise TimeoutError(f'no answer to {command}')
             if 'return' in answer or 'error' in answer:
-                return 'return' in answer
+                return answer
+
+    def execute(self, command, **arguments):
+        """Has it worked?"""
+        return 'return' in self.answer(command, **arguments)
+
+    def human(self, line):
+        """What QEMU has to say for people."""
+        answer = self.answer('human-monitor-command', **{'command-line': line})
+        return str(answer.get('return'))
 
     def happened(self):
         """The events since the last time."""
@@ -193,22 +206,31 @@ class Host:
 
 
 class Boot(test.Boot):
-    """One boot of QEMU, with somebody at the machine."""
+    """One boot of QEMU, with somebody at the machine.
+
+    .stuck: it did not even get to init, and said nothing.
+    """
 
     def __init__(self, name, command, timeout):
+        self.stuck = False
         with tempfile.TemporaryDirectory() as folder:
             self.qmp = pathlib.Path(folder) / 'qmp'
             super().__init__(name, [*command, '-qmp',
                                     f'unix:{self.qmp},server=on,wait=off'],
                              timeout)
+        if test.SPLAT.search(self.console):
+            self.stuck = False
 
     def attend(self, process, log, timeout):
-        deadline = time.monotonic() + timeout
+        begin = time.monotonic()
+        limit = BOOT
         host = None
         read, rest = 0, b''
         while process.poll() is None:
-            if time.monotonic() > deadline:
-                raise subprocess.TimeoutExpired('QEMU', timeout)
+            if time.monotonic() > begin + limit:
+                self.stuck = limit == BOOT
+                raise subprocess.TimeoutExpired('QEMU', limit,
+                                                host and self.state(host))
             time.sleep(0.05)
             # When QEMU ends then that is what the next look at it shows. If it
             # was something else, the guest waits in vain, and says so.
@@ -220,11 +242,24 @@ class Boot(test.Boot):
                 read += len(new)
                 *lines, rest = (rest + new).split(b'\n')
                 for line in lines:
-                    asked = ASKED.match(line.decode(errors='replace'))
+                    line = line.decode(errors='replace')
+                    asked = ASKED.match(line)
                     if asked:
                         host.ask(asked[1])
+                    if line.startswith(INIT):
+                        limit = timeout
                 host.step()
         return process.communicate()[1]
+
+    def state(self, host):
+        """Where the CPUs are, and which interrupts they have taken and not."""
+        try:
+            text = ''.join(map(host.monitor.human,
+                               ['info registers -a', 'info lapic 0',
+                                'info lapic 1']))
+            return '\n'.join(REGISTERS.findall(text.replace('\r', '')))
+        except OSError as error:
+            return f'QEMU does not say where its CPUs are: {error}'
 
 
 def own_objects():
@@ -309,14 +344,20 @@ def suite(name, seconds, seed, build):
     devices, append, _, needed = suites[name]
     append += f' kunit.enable=0 DURATION={seconds} SEED={seed}'
     timeout = 2 * seconds + OVERHEAD
+    results = []
     if devices is UML:
         boot = test.Boot(f'torture-{name}', test.uml(append, UML_BUILD, '4G'),
                          timeout)
     else:
         tcg = 'tcg' if needed is MODEL or build == KCSAN_BUILD else ONE_THREAD
-        boot = Boot(f'torture-{name}',
-                    test.qemu(devices, append, build, tcg=tcg), timeout)
-    results = []
+        command = test.qemu(devices, append, build, tcg=tcg)
+        boot = Boot(f'torture-{name}', command, timeout)
+        # Seen once in some hundred boots with one thread, and long before there
+        # is a device: nothing came of it to be judged. Twice is a failure.
+        if boot.stuck:
+            results.append('stuck before init, and booted once more: '
+                           f'{boot.log}\n{boot.trouble}')
+            boot = Boot(f'torture-{name}-again', command, timeout)
     boot.console, known = PCIEHP.subn('', boot.console)
     if known:
         results.append('lockdep complained about pciehp, and went off')
