@@ -790,8 +790,10 @@ EXPORT_SYMBOL_GPL(msi_vector_unwatch);
  * @table:	The table
  * @desc:	MSI descriptor, with the new message
  *
- * For backends. Context: with the lock of the first interrupt of @desc held,
- * and interrupts off.
+ * For backends.
+ *
+ * Context: Any. With the lock of the first interrupt of @desc held, unless that
+ * is being allocated or freed, and has no watchers.
  */
 void msi_table_changed(struct msi_table *table, const struct msi_desc *desc)
 {
@@ -803,7 +805,7 @@ void msi_table_changed(struct msi_table *table, const struct msi_desc *desc)
 	if (hlist_empty(&table->watchers))
 		return;
 
-	guard(raw_spinlock)(&table->watch_lock);
+	guard(raw_spinlock_irqsave)(&table->watch_lock);
 	hlist_for_each_entry(watcher, &table->watchers, node) {
 		struct msi_message own = msg;
 

@@ -374,7 +374,7 @@ static const struct msi_table_backend pci_msi_table_backend = {
  * @table:	Table which owns the capability
  * @desc:	MSI descriptor of the message
  *
- * Context: With the lock of the first interrupt of @desc held, interrupts off.
+ * Context: See msi_table_changed().
  */
 void pci_msi_table_wrote_msg(struct msi_table *table, struct msi_desc *desc)
 {

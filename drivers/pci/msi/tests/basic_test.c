@@ -95,6 +95,25 @@ static void msi_table_pci_owns_msix(struct kunit *test)
 	pci_free_irq_vectors(pdev);
 }
 
+static void igb_be_told(struct msi_watcher *watcher, const struct msi_message *msg) { }
+
+/* The PCI core writes the message of an entry before there is a handler. */
+static void msi_table_pci_watched(struct kunit *test)
+{
+	struct msi_watcher watcher = { .notify = igb_be_told };
+	struct msi_table *table = igb_create(test, MSI_TABLE_MSIX);
+	struct igb_test *igb = test->priv;
+
+	igb_take(test, table, 0, 0, 0);
+	msi_vector_watch(igb->vectors[0].vector, &watcher);
+	igb_take(test, table, 1, 1, 1);
+	igb_raise(test, 0);
+	igb_raise(test, 1);
+	igb_give(table, igb, 1);
+	msi_vector_unwatch(igb->vectors[0].vector, &watcher);
+	igb_raise(test, 0);
+}
+
 static void msi_table_pci_sparse_msix(struct kunit *test)
 {
 	struct igb_test *igb = test->priv;
@@ -615,6 +634,7 @@ static struct kunit_case msi_table_pci_cases[] = {
 	KUNIT_CASE(msi_table_pci_create),
 	KUNIT_CASE(msi_table_pci_no_capability),
 	KUNIT_CASE(msi_table_pci_owns_msix),
+	KUNIT_CASE(msi_table_pci_watched),
 	KUNIT_CASE(msi_table_pci_sparse_msix),
 	KUNIT_CASE(msi_table_pci_first_fails),
 	KUNIT_CASE(msi_table_pci_affinity),
