@@ -492,8 +492,8 @@ static void msi_vector_abandon(struct msi_vector *vector)
 		/* The message of multiple MSI belongs to the other vectors too. */
 		if (desc->nvec_used == 1 && chip->irq_write_msi_msg)
 			chip->irq_write_msi_msg(data, &msg);
+		data->chip = &msi_cut_off_chip;
 	}
-	msi_table_cut_off(irq);
 
 	if (chip->irq_bus_sync_unlock)
 		chip->irq_bus_sync_unlock(data);
