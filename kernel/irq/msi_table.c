@@ -555,6 +555,10 @@ void msi_table_discard(struct msi_table *table, struct msi_vector **vectors, uns
 					      msi_vector_irq(vectors[i]));
 	}
 
+	/* None of them is live. Whoever shows one in debugfs has it locked. */
+	xa_lock(&table->labels);
+	xa_unlock(&table->labels);
+
 	table->backend->free(table, vectors, n);
 	for (unsigned int i = 0; i < n; i++)
 		msi_vector_release(vectors[i]);
