@@ -121,7 +121,11 @@ static bool msi_irq_has_past(struct irq_desc *desc)
 
 	return irqd_is_activated(data) || irqd_affinity_is_managed(data) ||
 	       irqd_is_wakeup_set(data) || irqd_is_forwarded_to_vcpu(data) ||
-	       desc->percpu_enabled || desc->affinity_notify;
+	       desc->percpu_enabled ||
+#ifdef CONFIG_SMP
+	       desc->affinity_notify ||
+#endif
+	       false;
 }
 
 /* Makes an interrupt which has no handler any more like a new one */
