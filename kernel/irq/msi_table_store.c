@@ -406,9 +406,12 @@ static int msi_store_alloc(struct msi_table *table, struct msi_vector **vectors,
 	while (done < n) {
 		/*
 		 * A power of two, as some parents round up to that, and would
-		 * lose the rest when the interrupts are freed one by one.
+		 * lose the rest when the interrupts are freed one by one. An
+		 * IOMMU which translates the address is told of one MSI
+		 * descriptor for each allocation, and here each has its own.
 		 */
-		unsigned int chunk = store->single ? 1 :
+		bool single = store->single || IS_ENABLED(CONFIG_IRQ_MSI_IOMMU);
+		unsigned int chunk = single ? 1 :
 				     min(rounddown_pow_of_two(n - done), MSI_STORE_MAX_CHUNK);
 		int ret;
 
