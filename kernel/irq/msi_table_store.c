@@ -113,7 +113,8 @@ static unsigned int msi_store_sleeps = 1;
 
 static int msi_store_pm_notify(struct notifier_block *nb, unsigned long action, void *data)
 {
-	if (action == PM_SUSPEND_PREPARE || action == PM_HIBERNATION_PREPARE)
+	if (action == PM_SUSPEND_PREPARE || action == PM_HIBERNATION_PREPARE ||
+	    action == PM_RESTORE_PREPARE)
 		WRITE_ONCE(msi_store_sleeps, msi_store_sleeps + 1);
 	return NOTIFY_DONE;
 }
@@ -125,18 +126,21 @@ static int __init msi_store_init(void)
 }
 core_initcall(msi_store_init);
 
-/*
- * The driver has been told to suspend the device, and has not restored it yet.
- * is_noirq_suspended stays set until its resume_noirq has returned.
- */
-static bool msi_store_asleep(const struct msi_store *store)
+/* From suspend_noirq on until resume_noirq has returned */
+static bool msi_store_noirq_suspended(const struct msi_store *store)
 {
 #ifdef CONFIG_PM_SLEEP
-	return store->table.dev->power.is_noirq_suspended &&
-	       READ_ONCE(store->restored) != READ_ONCE(msi_store_sleeps);
+	return store->table.dev->power.is_noirq_suspended;
 #else
 	return false;
 #endif
+}
+
+/* The driver has been told to suspend the device, and has not restored it yet. */
+static bool msi_store_asleep(const struct msi_store *store)
+{
+	return msi_store_noirq_suspended(store) &&
+	       READ_ONCE(store->restored) != READ_ONCE(msi_store_sleeps);
 }
 
 /*
@@ -527,7 +531,9 @@ static void msi_store_restore(struct msi_table *table)
 	struct msi_store *store = to_msi_store(table);
 	unsigned long label;
 
-	WRITE_ONCE(store->restored, READ_ONCE(msi_store_sleeps));
+	/* Not because it was runtime suspended, just before the system suspends it */
+	if (msi_store_noirq_suspended(store))
+		WRITE_ONCE(store->restored, READ_ONCE(msi_store_sleeps));
 	msi_store_lock(store);
 	for (label = 0; ; label++) {
 		struct msi_vector *vector;

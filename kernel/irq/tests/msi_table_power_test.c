@@ -95,6 +95,29 @@ static void power_expect_works(struct kunit *test, struct mtt_batch *batch)
 	mtt_batch_expect_delivery(test, batch);
 }
 
+/* The system wakes a device up which was runtime suspended, and suspends it then. */
+static void power_restored_before(struct kunit *test)
+{
+	struct mtt_ctx *ctx = mtt_create(test, MTT_SIZE);
+	struct mtt_batch *batch = power_setup(test);
+	unsigned int irq = batch->irqs[POWER_ACTIVE];
+	unsigned int touches;
+
+	msi_table_restore(ctx->table);
+	touches = power_touches(test);
+	power_off(test);
+	disable_irq(irq);
+	KUNIT_EXPECT_EQ(test, mtt_fire(test, POWER_ACTIVE), 0);
+	enable_irq(irq);
+	KUNIT_EXPECT_TRUE(test, mtt_reaches(&batch->hits[POWER_ACTIVE]->hard, 1));
+	irq_set_affinity(irq, cpumask_of(cpumask_last(cpu_online_mask)));
+	KUNIT_EXPECT_EQ(test, power_touches(test), touches);
+
+	power_on(test);
+	msi_table_restore(ctx->table);
+	power_expect_works(test, batch);
+}
+
 /* Everything a driver may do while its device is suspended, and what others do to it */
 static void power_off_is_left_alone(struct kunit *test)
 {
@@ -319,6 +342,7 @@ static void power_restore_races(struct kunit *test)
 
 static struct kunit_case mtt_power_cases[] = {
 	KUNIT_CASE_PARAM(power_off_is_left_alone, mtt_variant_gen_params),
+	KUNIT_CASE_PARAM(power_restored_before, mtt_variant_gen_params),
 	KUNIT_CASE_PARAM(power_restore, mtt_variant_gen_params),
 	KUNIT_CASE_PARAM(power_moved_while_off, mtt_variant_gen_params),
 	KUNIT_CASE_PARAM(power_restore_empty, mtt_variant_gen_params),
