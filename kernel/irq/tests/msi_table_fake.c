@@ -9,6 +9,7 @@
  */
 #include <linux/atomic.h>
 #include <linux/bitfield.h>
+#include <linux/completion.h>
 #include <linux/cpumask.h>
 #include <linux/device.h>
 #include <linux/export.h>
@@ -19,6 +20,7 @@
 #include <linux/msi.h>
 #include <linux/mutex.h>
 #include <linux/rcupdate.h>
+#include <linux/refcount.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 #include <linux/xarray.h>
@@ -50,6 +52,8 @@
  * @parent:	The parent
  * @replay:	Delivers the interrupt once more, from hard interrupt context
  * @rcu:	For the lookup without a lock
+ * @users:	Whoever delivers a message, and one until the interrupt is freed
+ * @unused:	Completed when there is no user left
  * @hwirq:	The interrupt in the parent's domain
  * @cpu:	Target CPU, which is part of the message unless that is stable
  * @active:	Activated, so that messages are delivered
@@ -60,6 +64,8 @@ struct msi_fake_irq {
 	struct msi_fake_parent	*parent;
 	struct irq_work		replay;
 	struct rcu_head		rcu;
+	refcount_t		users;
+	struct completion	unused;
 	u32			hwirq;
 	unsigned int		cpu;
 	bool			active;
@@ -178,9 +184,18 @@ static struct irq_chip msi_fake_chip = {
 	.flags			= IRQCHIP_SKIP_SET_WAKE,
 };
 
+static void fake_put_irq(struct msi_fake_irq *irq)
+{
+	if (refcount_dec_and_test(&irq->users))
+		complete(&irq->unused);
+}
+
+/* The irq core frees its part without a grace period once this has returned. */
 static void fake_free_irq(struct msi_fake_irq *irq)
 {
 	xa_erase(&irq->parent->irqs, irq->hwirq);
+	fake_put_irq(irq);
+	wait_for_completion(&irq->unused);
 	irq_work_sync(&irq->replay);
 	atomic_dec(&irq->parent->live);
 	kfree_rcu(irq, rcu);
@@ -195,6 +210,8 @@ static struct msi_fake_irq *fake_alloc_irq(struct msi_fake_parent *parent)
 		return ERR_PTR(-ENOMEM);
 
 	irq->parent = parent;
+	refcount_set(&irq->users, 1);
+	init_completion(&irq->unused);
 	irq->replay = IRQ_WORK_INIT_HARD(fake_irq_replay);
 	irq->masked = parent->flags & MSI_FAKE_MASK_PARENT;
 
@@ -509,7 +526,7 @@ EXPORT_SYMBOL_GPL(msi_fake_parent_alloc_calls);
  * When this returns the handler has run, unless the interrupt is disabled or
  * masked in the parent.
  *
- * Context: Any. The interrupt must not be freed at the same time.
+ * Context: Any.
  *
  * Return: 0, %-EINVAL if @msg is not a message of @parent, all zero for
  * instance, or %-ENOENT if @msg was one, but is not any more: the interrupt is
@@ -518,6 +535,7 @@ EXPORT_SYMBOL_GPL(msi_fake_parent_alloc_calls);
 int msi_fake_parent_inject(struct msi_fake_parent *parent, const struct msi_message *msg)
 {
 	struct msi_fake_irq *irq;
+	int ret;
 
 	if ((msg->address & ~FAKE_ADDRESS_CPU) != parent->address)
 		return -EINVAL;
@@ -533,8 +551,13 @@ int msi_fake_parent_inject(struct msi_fake_parent *parent, const struct msi_mess
 			if (READ_ONCE(irq->masked) || !atomic_xchg(&irq->pending, 0))
 				return 0;
 		}
+		if (!refcount_inc_not_zero(&irq->users))
+			return -ENOENT;
 	}
-	return generic_handle_domain_irq_safe(parent->domain, msg->data) ? -ENOENT : 0;
+
+	ret = generic_handle_domain_irq_safe(parent->domain, msg->data) ? -ENOENT : 0;
+	fake_put_irq(irq);
+	return ret;
 }
 EXPORT_SYMBOL_GPL(msi_fake_parent_inject);
 
