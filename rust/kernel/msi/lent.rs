@@ -50,6 +50,11 @@ use core::{
 /// unbound. The handler is also freed when its [`LentInterrupt`] is dropped or the device of the
 /// borrower is unbound. So neither side has to rely on the other one, nor on leaking nothing.
 ///
+/// Neither the cookie of the vector nor what is behind its table may own this. Nobody would drop
+/// such a cycle: an [`Arc`] of a queue, say, which is the cookie of a vector that it keeps.
+/// Unbinding the device drops the cookie, and with it this, which waits until the vector is freed:
+/// for itself, as any [`Devres`] does which its own content owns.
+///
 /// [`auxiliary::Device::registration_data`]: srctree/rust/kernel/auxiliary.rs
 ///
 /// # Examples
@@ -325,7 +330,7 @@ impl<B: Backing + 'static> Lent<B> {
             handler <- handler,
             vector: self.try_access_with(|vector| vector.0.as_non_null()).ok_or(ENODEV)?,
             store: self.try_access_with(|vector| NonNull::from(vector.store())).ok_or(ENODEV)?,
-            irq: self.try_access_with(|vector| vector.irq()).ok_or(ENODEV)?,
+            state: self.state.clone(),
             _pin: PhantomPinned,
             _: {
                 let slot = self.state.lock();
@@ -457,7 +462,7 @@ pub struct LentInterrupt<T, B: Backing + 'static = super::Pci> {
     _borrower: Devres<Borrower<B>>,
     vector: NonNull<bindings::msi_vector>,
     store: NonNull<B>,
-    irq: u32,
+    state: State<B>,
 
     #[pin]
     handler: T,
@@ -487,15 +492,18 @@ impl<T, B: Backing + 'static> LentInterrupt<T, B> {
 
     /// Waits for handlers which run on other CPUs, and for the handler's thread.
     ///
-    /// This may sleep.
+    /// This may sleep, and holds the mutex of [`Lent::try_access_with`] meanwhile. It does nothing
+    /// when the vector was freed.
     ///
     /// # Examples
     ///
     /// See [`Lent`].
-    #[inline]
     pub fn synchronize(&self) {
-        // SAFETY: There are no requirements: this does nothing when there is no such interrupt.
-        unsafe { bindings::synchronize_irq(self.irq) };
+        if let Some(vector) = &self.state.lock().vector {
+            // SAFETY: The interrupt exists as long as the vector, which nobody takes out of the
+            // slot while it is locked.
+            unsafe { bindings::synchronize_irq(vector.irq()) };
+        }
     }
 }
 

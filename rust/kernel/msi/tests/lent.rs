@@ -17,7 +17,10 @@ mod suite {
         },
         prelude::*,
         sync::{
-            atomic::Relaxed,
+            atomic::{
+                Atomic,
+                Relaxed, //
+            },
             Arc,
             Completion, //
         },
@@ -106,7 +109,7 @@ mod suite {
         assert_eq!(parent.parent().live(), 0);
         assert_eq!(vector(&table, Request::at(5), &counts)?.label(), 5);
 
-        // Does nothing to whoever has the number now.
+        // The vector is there again, but not its.
         irq.synchronize();
         drop(irq);
         assert_eq!(counts.handlers_dropped.load(Relaxed), 1);
@@ -124,6 +127,38 @@ mod suite {
             told.complete_all();
         })?;
         Ok(done)
+    }
+
+    #[test]
+    fn synchronized_while_taken_back() -> Result {
+        for _ in 0..20 {
+            let counts = Counts::new()?;
+            let parent = FakeDevice::new(c"kunit_msi_sync_own", 8)?;
+            let child = FakeDevice::new(c"kunit_msi_sync_use", 8)?;
+            let lent = Lent::new(vector(&table(&parent, &counts)?, Request::at(5), &counts)?)?;
+            let irq = borrow(&lent, &child, &counts)?;
+            let begun = Arc::pin_init(Completion::new(), GFP_KERNEL)?;
+            let done = Arc::pin_init(Completion::new(), GFP_KERNEL)?;
+            let enough = Arc::new(Atomic::new(false), GFP_KERNEL)?;
+
+            let (begins, ends, until) = (begun.clone(), done.clone(), enough.clone());
+            workqueue::system_unbound().try_spawn(GFP_KERNEL, move || {
+                begins.complete_all();
+                while !until.load(Relaxed) {
+                    irq.synchronize();
+                }
+                drop(irq);
+                ends.complete_all();
+            })?;
+            begun.wait_for_completion();
+            drop(lent);
+            // The interrupt as well
+            assert_eq!(parent.parent().live(), 0);
+            enough.store(true, Relaxed);
+            done.wait_for_completion();
+            assert_eq!(counts.bad.load(Relaxed), 0);
+        }
+        Ok(())
     }
 
     #[test]
