@@ -91,10 +91,12 @@ struct msi_watcher {
  * handler is freed. No op of the store runs after msi_table_free() has returned
  * or the device has been unbound from its driver.
  *
- * Nor does any run, but those of msi_table_restore(), while the device can not
- * be reached: from its suspend_noirq on until msi_table_restore() or the end of
- * its resume_noirq; a PCI device which is not in D0, is offline after an error,
- * or is being reset by the PCI core; another device which is runtime suspended.
+ * Nor does @write_msg, @clear_msg, @mask or @unmask run, but for
+ * msi_table_restore(), while the device can not be reached: from its
+ * suspend_noirq on until msi_table_restore() or the end of its resume_noirq; a
+ * PCI device which is not in D0, is offline after an error, or is being reset by
+ * the PCI core; another device which is runtime suspended. The others run
+ * whenever a vector or its handler comes or goes, also then.
  */
 struct msi_table_ops {
 	void	(*write_msg)(struct msi_vector *vector, const struct msi_message *msg);

@@ -717,7 +717,7 @@ EXPORT_SYMBOL_GPL(msi_vector_free_irq);
  * interrupt descriptor held.
  *
  * Return: 0, or %-EAGAIN as long as there is no valid message because no
- * handler is installed
+ * handler is installed, or a managed affinity has no CPU which is online
  */
 int msi_vector_get_msg(const struct msi_vector *vector, struct msi_message *msg)
 {
@@ -752,7 +752,8 @@ bool msi_vector_read_msg(const struct msi_vector *vector, struct msi_message *ms
  * Tells the current message at once, which is all zero when there is none, and
  * from then on every change, be it by affinity, CPU hotplug, or the coming and
  * going of the handler. A vector may have any number of watchers. With multiple
- * MSI all messages of the block change at a time.
+ * MSI all messages of the block change at a time, by affinity or CPU hotplug, and
+ * handlers which come or go later than the first one are nothing to tell.
  *
  * Context: Process context. The watcher runs in atomic context.
  */

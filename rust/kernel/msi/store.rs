@@ -48,9 +48,10 @@ use core::{
 /// is registered, and is masked and cleared when the handler goes. In between the message changes
 /// whenever the interrupt moves to another CPU.
 ///
-/// No method but those which [`Table::restore`] needs is called while the device can not be
-/// reached: a PCI device which is not in D0, is offline after an error, or is being reset by the
-/// PCI core; another device from its suspend_noirq on to its resume_noirq, or runtime suspended.
+/// None of those others is called, but for [`Table::restore`], while the device can not be reached:
+/// a PCI device which is not in D0, is offline after an error, or is being reset by the PCI core;
+/// another device from its suspend_noirq on to its resume_noirq, or runtime suspended. The three
+/// which may sleep are called whenever a vector or its handler comes or goes, also then.
 ///
 /// # Slow buses
 ///
