@@ -35,6 +35,7 @@
 #define EDU_DMA_CMD_IRQ		BIT(2)
 #define EDU_BUFFER		0x40000
 #define EDU_DMA_MS		100
+#define EDU_PATIENCE_US		(3 * USEC_PER_SEC)
 
 static unsigned int count = 10;
 module_param(count, uint, 0444);
@@ -61,6 +62,7 @@ struct ims_slot {
  * @version:	Counts the messages written to @slot
  * @loading:	@version which is being loaded
  * @loaded:	@version which is in the buffer of the device
+ * @armed:	Number of messages which the DMA engine was told to send
  * @delivered:	Number of expirations
  * @stopped:	Do not start the DMA engine any more
  * @report:	Reports the expirations, when done or overdue
@@ -75,6 +77,7 @@ struct ims_timer {
 	unsigned int		version;
 	unsigned int		loading;
 	unsigned int		loaded;
+	unsigned int		armed;
 	unsigned int		delivered;
 	bool			stopped;
 	struct delayed_work	report;
@@ -116,6 +119,7 @@ static void ims_timer_arm(struct ims_timer *timer)
 		return;
 
 	if (timer->loaded == timer->version) {
+		timer->armed++;
 		edu_start_dma(timer, EDU_BUFFER, le64_to_cpu(timer->slot->address),
 			      EDU_DMA_CMD_TO_MEMORY);
 	} else {
@@ -141,7 +145,8 @@ static irqreturn_t ims_timer_expired(int irq, void *dev_id)
 {
 	struct ims_timer *timer = dev_id;
 
-	if (++timer->delivered < count)
+	WRITE_ONCE(timer->delivered, timer->delivered + 1);
+	if (timer->delivered < count)
 		ims_timer_arm(timer);
 	else
 		mod_delayed_work(system_percpu_wq, &timer->report, 0);
@@ -156,16 +161,20 @@ static void ims_timer_report(struct work_struct *work)
 		 READ_ONCE(timer->delivered), count);
 }
 
-/* Waits for the DMA engine: an armed timer still sends its message. */
+/* Waits for the DMA engine: an armed timer still sends its message, which arrives. */
 static void ims_timer_quiesce(struct ims_timer *timer)
 {
+	unsigned int delivered;
 	u64 cmd;
 
 	scoped_guard(raw_spinlock_irqsave, &timer->lock)
 		timer->stopped = true;
 	if (readq_poll_timeout(timer->regs + EDU_DMA_CMD, cmd, !(cmd & EDU_DMA_CMD_RUN),
-			       USEC_PER_MSEC, 10 * EDU_DMA_MS * USEC_PER_MSEC))
+			       USEC_PER_MSEC, EDU_PATIENCE_US))
 		dev_err(&timer->pdev->dev, "DMA does not end\n");
+	else if (read_poll_timeout(READ_ONCE, delivered, delivered == timer->armed,
+				   USEC_PER_MSEC, EDU_PATIENCE_US, false, timer->delivered))
+		dev_err(&timer->pdev->dev, "an interrupt is missing\n");
 }
 
 static void ims_timer_stop(void *data)

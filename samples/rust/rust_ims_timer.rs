@@ -250,7 +250,7 @@ impl Drop for Running<'_> {
             || Ok(self.timer.is_busy()),
             |busy| !busy,
             Delta::from_millis(1),
-            Delta::from_secs(1),
+            Delta::from_secs(3),
         );
         if idle.is_err() {
             dev_err!(self.pdev, "an interrupt is missing\n");
