@@ -315,6 +315,29 @@ int torture_shared_open(void)
 	return 0;
 }
 
+/* No task has anything left, so every label can be had. */
+static void shared_expect_free(struct shared_table *shared)
+{
+	struct msi_table *table = shared->rig.table;
+	u32 labels = min(msi_table_size(table) ? : SHARED_LABELS, SHARED_LABELS);
+	struct msi_vector *vectors[SHARED_CAPACITY];
+
+	/* Nobody came next to that parent. */
+	msi_fake_parent_fail_nth(shared->rig.parent, 0);
+	for (u32 first = 0; first < labels; first += SHARED_CAPACITY) {
+		unsigned int n = min(labels - first, SHARED_CAPACITY);
+		struct msi_vector_request req = {
+			.lowest		= first,
+			.highest	= first + n - 1,
+		};
+		int ret = msi_table_alloc_vectors(table, &req, n, n, vectors);
+
+		if (torture_check(ret == n, "not all labels of \"%s\" from %u to %u are free: %d",
+				  shared->rig.variant->name, req.lowest, req.highest, ret))
+			msi_table_free_vectors(table, vectors, n);
+	}
+}
+
 void torture_shared_close(void)
 {
 	for (int i = 0; i < TORTURE_NR_VARIANTS; i++) {
@@ -322,6 +345,8 @@ void torture_shared_close(void)
 
 		if (!shared_tables[i].rig.faux)
 			continue;
+		if (shared_tables[i].rig.table)
+			shared_expect_free(&shared_tables[i]);
 		wrong = torture_close(&shared_tables[i].rig);
 		torture_check(!wrong, "shared table %d: %s", i, wrong);
 	}

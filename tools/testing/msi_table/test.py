@@ -66,7 +66,8 @@ SPLAT = re.compile(
     r'possible .*(deadlock|recursive)|bad unlock balance|held lock freed|'
     r'scheduling while atomic|sleeping function|nobody cared|No irq handler for|'
     r'INTR-REMAP|'
-    r'rust_kernel: panicked')
+    r'rust_kernel: panicked|'
+    r'Cannot allocate a kmemleak_object|Kernel memory leak detector disabled')
 # What kmemleak says of one object, and the one test which leaks by design: it
 # passes every handle to mem::forget() and shows that nothing else happens.
 LEAK = re.compile(r'^unreferenced object.*\n(?: .*\n)*', re.MULTILINE)

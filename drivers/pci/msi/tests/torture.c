@@ -40,7 +40,7 @@
 #include "igb.h"
 
 /* An interrupt which takes longer is lost. CPU hotplug may hold up everything. */
-#define TORTURE_LOST_US		(5 * USEC_PER_SEC)
+#define TORTURE_LOST_US		(20 * USEC_PER_SEC)
 /* Who raises entries shares them out by number. */
 #define TORTURE_RAISERS		2
 #define TORTURE_CHANGERS	2
@@ -240,6 +240,7 @@ static void torture_raise_disabled(struct torture_label *label)
 	unsigned int irq = msi_vector_irq(label->vector);
 
 	disable_irq(irq);
+	atomic_set(&label->due, 1);
 	writel(BIT(label->nr), label->fn->regs + IGB_EICS);
 	usleep_range(50, 200);
 	if (!atomic_read(&label->due)) {
@@ -266,11 +267,12 @@ static void torture_raise(struct torture_task *task)
 	torture_count(TORTURE_RAISED);
 	if (fn->pdev->is_virtfn)
 		torture_count(TORTURE_VIRTUAL);
-	atomic_set(&label->due, 1);
-	if (disabled)
+	if (disabled) {
 		torture_raise_disabled(label);
-	else
+	} else {
+		atomic_set(&label->due, 1);
 		writel(BIT(label->nr), fn->regs + IGB_EICS);
+	}
 
 	read_poll_timeout(atomic_read, due, !due, 50, TORTURE_LOST_US, false, &label->due);
 	if (due && atomic_xchg(&label->due, 0)) {

@@ -27,7 +27,11 @@ come_and_go() {
 		offline=$((offline + 1))
 		choose 300
 		sleep "0.$(printf %03d "$chosen")"
-		echo 1 >$cpu1 || break
+		# The same; it is enough that this does not last
+		for _ in $(seq 100); do
+			(echo 1 >$cpu1) 2>/dev/null && break
+			sleep 0.1
+		done
 	done
 	say "torture: igb: offline $offline"
 	[ "$(cat $cpu1)" = 1 ] && [ "$offline" -gt 0 ]
