@@ -119,13 +119,13 @@ static bool msi_irq_has_past(struct irq_desc *desc)
 {
 	struct irq_data *data = irq_desc_get_irq_data(desc);
 
+#ifdef CONFIG_SMP
+	if (desc->affinity_notify)
+		return true;
+#endif
 	return irqd_is_activated(data) || irqd_affinity_is_managed(data) ||
 	       irqd_is_wakeup_set(data) || irqd_is_forwarded_to_vcpu(data) ||
-	       desc->percpu_enabled ||
-#ifdef CONFIG_SMP
-	       desc->affinity_notify ||
-#endif
-	       false;
+	       desc->percpu_enabled;
 }
 
 /* Makes an interrupt which has no handler any more like a new one */

@@ -34,7 +34,7 @@
  * @table:	The table
  * @ops:	Operations of the store
  * @mmio:	Where the store is, when @ops is &msi_mmio_ops
- * @single:	The parent does not allocate several interrupts at a time
+ * @single:	Several interrupts can not be allocated at a time
  * @restored:	@msi_store_sleeps at the time of the last msi_table_restore()
  * @domain:	Domain of the table
  * @fwnode:	Firmware node which the domain is named by
@@ -410,12 +410,9 @@ static int msi_store_alloc(struct msi_table *table, struct msi_vector **vectors,
 	while (done < n) {
 		/*
 		 * A power of two, as some parents round up to that, and would
-		 * lose the rest when the interrupts are freed one by one. An
-		 * IOMMU which translates the address is told of one MSI
-		 * descriptor for each allocation, and here each has its own.
+		 * lose the rest when the interrupts are freed one by one.
 		 */
-		bool single = store->single || IS_ENABLED(CONFIG_IRQ_MSI_IOMMU);
-		unsigned int chunk = single ? 1 :
+		unsigned int chunk = store->single ? 1 :
 				     min(rounddown_pow_of_two(n - done), MSI_STORE_MAX_CHUNK);
 		int ret;
 
@@ -747,6 +744,11 @@ struct msi_table *msi_allocate_table(struct device *dev, const struct msi_table_
 	store->ops = info->ops ? : &msi_mmio_ops;
 	if (info->mmio)
 		store->mmio = *info->mmio;
+	/*
+	 * An IOMMU which translates the address is told of one MSI descriptor
+	 * for each allocation, and here each interrupt has its own.
+	 */
+	store->single = IS_ENABLED(CONFIG_IRQ_MSI_IOMMU);
 	store->table.dev = dev;
 	store->table.backend = &msi_store_backend;
 	store->table.name = store->name;
