@@ -117,13 +117,13 @@ mod suite {
         Ok(())
     }
 
-    /// Drops a value on another CPU, if there is one. The [`Completion`] tells when that is done.
-    fn drop_elsewhere<T: Send + 'static>(value: T) -> Result<Arc<Completion>> {
+    /// Runs on another CPU, if there is one. The [`Completion`] tells when that is done.
+    fn elsewhere(run: impl FnOnce() + Send + 'static) -> Result<Arc<Completion>> {
         let done = Arc::pin_init(Completion::new(), GFP_KERNEL)?;
         let told = done.clone();
 
         workqueue::system_unbound().try_spawn(GFP_KERNEL, move || {
-            drop(value);
+            run();
             told.complete_all();
         })?;
         Ok(done)
@@ -138,17 +138,15 @@ mod suite {
             let lent = Lent::new(vector(&table(&parent, &counts)?, Request::at(5), &counts)?)?;
             let irq = borrow(&lent, &child, &counts)?;
             let begun = Arc::pin_init(Completion::new(), GFP_KERNEL)?;
-            let done = Arc::pin_init(Completion::new(), GFP_KERNEL)?;
             let enough = Arc::new(Atomic::new(false), GFP_KERNEL)?;
 
-            let (begins, ends, until) = (begun.clone(), done.clone(), enough.clone());
-            workqueue::system_unbound().try_spawn(GFP_KERNEL, move || {
+            let (begins, until) = (begun.clone(), enough.clone());
+            let done = elsewhere(move || {
                 begins.complete_all();
                 while !until.load(Relaxed) {
                     irq.synchronize();
                 }
                 drop(irq);
-                ends.complete_all();
             })?;
             begun.wait_for_completion();
             drop(lent);
@@ -174,9 +172,9 @@ mod suite {
             let msg = message(&lent)?;
 
             let (lent, irq, done) = if case & 1 != 0 {
-                (None, Some(irq), drop_elsewhere(lent)?)
+                (None, Some(irq), elsewhere(move || drop(lent))?)
             } else {
-                (Some(lent), None, drop_elsewhere(irq)?)
+                (Some(lent), None, elsewhere(move || drop(irq))?)
             };
             if case & 2 != 0 {
                 drop(parent);
