@@ -28,8 +28,6 @@ struct kernfs_node;
  * @requested:		The core installed a handler
  * @recyclable:		The interrupt was like msi_table::fresh when it was allocated
  * @parked:		Free, and kept for the next who wants its label
- * @chunk_order:	For stores: how many interrupts were allocated at a time
- * @chunk_index:	The place among them
  *
  * There may be a million of them. The backend's part follows, and with it all
  * of a store's vector has 128 bytes.
@@ -48,8 +46,6 @@ struct msi_vector {
 	bool				requested : 1;
 	bool				recyclable : 1;
 	bool				parked : 1;
-	u8				chunk_order;
-	u8				chunk_index;
 };
 
 /**

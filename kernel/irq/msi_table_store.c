@@ -26,7 +26,7 @@
 #include "internals.h"
 #include "msi_table.h"
 
-/* How many interrupts are allocated at a time, see msi_vector::chunk_index */
+/* How many interrupts are allocated at a time, under locks of the irq core */
 #define MSI_STORE_MAX_CHUNK	256U
 
 /**
@@ -330,11 +330,8 @@ static int msi_store_alloc_irqs(struct msi_store *store, struct msi_vector **vec
 		return virq;
 
 	msi_store_lock(store);
-	for (unsigned int i = 0; i < n; i++) {
-		vectors[i]->chunk_order = ilog2(n);
-		vectors[i]->chunk_index = i;
+	for (unsigned int i = 0; i < n; i++)
 		msi_store_init_irq(store, vectors[i], virq + i, !affinity);
-	}
 	msi_store_unlock(store);
 
 	ret = msi_vectors_add_sysfs(vectors, n);
@@ -433,19 +430,14 @@ static int msi_store_alloc(struct msi_table *table, struct msi_vector **vectors,
 	return done;
 }
 
-/* How many of @vectors, the first ones, were allocated at a time, if it is all of those */
-static unsigned int msi_store_whole_chunk(struct msi_vector **vectors, unsigned int n)
+/* How many of @vectors, the first ones, have consecutive interrupts */
+static unsigned int msi_store_irq_run(struct msi_vector **vectors, unsigned int n)
 {
-	unsigned int irq = msi_vector_irq(vectors[0]), order = vectors[0]->chunk_order;
+	unsigned int irq = msi_vector_irq(vectors[0]), run = 1;
 
-	if (BIT(order) > n)
-		return 0;
-	for (unsigned int i = 0; i < BIT(order); i++) {
-		if (vectors[i]->chunk_order != order || vectors[i]->chunk_index != i ||
-		    msi_vector_irq(vectors[i]) != irq + i)
-			return 0;
-	}
-	return BIT(order);
+	while (run < n && msi_vector_irq(vectors[run]) == irq + run)
+		run++;
+	return run;
 }
 
 static void msi_store_free(struct msi_table *table, struct msi_vector **vectors, unsigned int n)
@@ -459,7 +451,7 @@ static void msi_store_free(struct msi_table *table, struct msi_vector **vectors,
 	}
 
 	for (i = 0; i < n; i += step) {
-		step = msi_store_whole_chunk(vectors + i, n - i) ? : 1;
+		step = msi_store_irq_run(vectors + i, n - i);
 		irq_domain_free_irqs(msi_vector_irq(vectors[i]), step);
 	}
 
