@@ -83,6 +83,8 @@ struct msi_irq_state {
  *			Returns how many were allocated, the first ones, or an
  *			error when there was none, and nothing has changed. @lowest
  *			is the lowest label which would have done.
+ * @commit:		Optional. The first allocation has succeeded, whatever calls of
+ *			@alloc it took. May be called again.
  * @free:		Free the interrupts of vectors, which have no handler any
  *			more, in any order of labels. Also called for a batch
  *			which fails half way, and for parked vectors.
@@ -108,6 +110,7 @@ struct msi_table_backend {
 	int		(*alloc)(struct msi_table *table, struct msi_vector **vectors,
 				 unsigned int n, u32 lowest,
 				 const struct irq_affinity_desc *affinity);
+	void		(*commit)(struct msi_table *table);
 	void		(*free)(struct msi_table *table, struct msi_vector **vectors,
 				unsigned int n);
 	void		(*retire)(struct msi_vector *vector);

@@ -310,6 +310,8 @@ static int msi_table_alloc_irqs(struct msi_table *table, const struct msi_vector
 		}
 	}
 	if (done >= min) {
+		if (!READ_ONCE(table->used) && backend->commit)
+			backend->commit(table);
 		WRITE_ONCE(table->used, true);
 		return done;
 	}
@@ -581,7 +583,9 @@ void msi_table_free_vectors(struct msi_table *table, struct msi_vector **vectors
 
 	/* Here, and not one by one below: the same vector may be there twice. */
 	for (i = 0; i < n; i++) {
-		if (WARN_ON_ONCE(vectors[i]->table != table || !vectors[i]->live)) {
+		if (WARN(vectors[i]->table != table || !vectors[i]->live,
+			 "%s: MSI table %s: freed twice, or of another table\n",
+			 dev_name(table->dev), table->name)) {
 			while (i--)
 				vectors[i]->live = true;
 			return;

@@ -22,12 +22,14 @@
  * @table:	The table
  * @mutex:	Serializes allocation and free, and so switching the capability
  * @enabled:	Number of usable labels while MSI is on, 1 while MSI-X is, or 0
+ * @held:	MSI-X is on, but its interrupts are held back
  * @live:	Number of allocated vectors
  */
 struct pci_msi_table {
 	struct msi_table	table;
 	struct mutex		mutex;
 	unsigned int		enabled;
+	bool			held;
 	unsigned int		live;
 };
 
@@ -67,6 +69,10 @@ static void pci_msi_table_disable(struct pci_msi_table *ptable)
 		return;
 
 	guard(msi_descs_lock)(&pdev->dev);
+	/* Nothing has come of it, and the entries are as they were. */
+	if (ptable->held)
+		msix_capability_abort(pdev);
+	ptable->held = false;
 	pci_msix_shutdown(pdev);
 	pci_msi_shutdown(pdev);
 	if (ptable->table.abandoned)
@@ -94,11 +100,12 @@ static int pci_msix_table_enable(struct pci_msi_table *ptable)
 	if (!pci_setup_msix_device_domain(pdev, ptable->table.size))
 		return -ENOMEM;
 
-	ret = msix_capability_init(pdev, NULL, 0, NULL);
+	ret = msix_capability_begin(pdev);
 	if (ret)
 		return ret;
 
 	ptable->enabled = 1;
+	ptable->held = true;
 	ptable->table.irqs_dir = msi_irqs_dir(&pdev->dev);
 	if (ptable->table.irqs_dir) {
 		guard(msi_descs_lock)(&pdev->dev);
@@ -248,6 +255,16 @@ static int pci_msix_table_alloc(struct msi_table *table, struct msi_vector **vec
 	return ret;
 }
 
+static void pci_msix_table_commit(struct msi_table *table)
+{
+	struct pci_msi_table *ptable = to_pci_msi_table(table);
+
+	guard(mutex)(&ptable->mutex);
+	if (ptable->held)
+		msix_capability_commit(to_pci_dev(table->dev));
+	ptable->held = false;
+}
+
 static void pci_msix_table_free(struct msi_table *table, struct msi_vector **vectors,
 				unsigned int n)
 {
@@ -352,6 +369,7 @@ static const struct msi_table_backend pci_msix_table_backend = {
 	.vector_size	= sizeof(struct pci_msi_vector),
 	.desc		= pci_msi_vector_desc,
 	.alloc		= pci_msix_table_alloc,
+	.commit		= pci_msix_table_commit,
 	.free		= pci_msix_table_free,
 	.retire		= msi_vector_remove_sysfs,
 	.revive		= pci_msix_table_revive,

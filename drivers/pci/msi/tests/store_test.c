@@ -10,6 +10,8 @@
 #include <linux/cpumask.h>
 #include <linux/delay.h>
 #include <linux/irq.h>
+#include <linux/irqdomain.h>
+#include <linux/limits.h>
 #include <linux/minmax.h>
 #include <linux/msi_table.h>
 #include <linux/mutex.h>
@@ -481,11 +483,240 @@ static void pci_fake_static_contiguous(struct kunit *test)
 	igb_free(table, igb);
 }
 
+/**
+ * struct igb_refusal - A parent which refuses, and looks at the device meanwhile
+ * @igb:	The device
+ * @granting:	What the domain of the parent does
+ * @refusing:	The same, but with igb_refuse()
+ * @grants:	How many interrupts the parent still has
+ * @refused:	How often it had none
+ * @msix_off:	How often MSI-X was off at that time
+ */
+static struct igb_refusal {
+	struct igb_test			*igb;
+	const struct irq_domain_ops	*granting;
+	struct irq_domain_ops		refusing;
+	unsigned int			grants;
+	unsigned int			refused;
+	unsigned int			msix_off;
+} igb_refusal;
+
+static int igb_refuse(struct irq_domain *domain, unsigned int virq, unsigned int nr_irqs, void *arg)
+{
+	struct igb_refusal *r = &igb_refusal;
+
+	if (r->grants) {
+		r->grants--;
+		return r->granting->alloc(domain, virq, nr_irqs, arg);
+	}
+	r->refused++;
+	r->msix_off += !igb_msix_on(r->igb);
+	return -ENOSPC;
+}
+
+static void igb_use_refusing(struct kunit *test, unsigned int flags)
+{
+	struct igb_test *igb = test->priv;
+	struct irq_domain *domain;
+
+	igb_use_fake(test, flags);
+	domain = msi_fake_parent_domain(igb->fake);
+	igb_refusal = (struct igb_refusal) {
+		.igb		= igb,
+		.granting	= domain->ops,
+		.refusing	= *domain->ops,
+		.grants		= UINT_MAX,
+	};
+	igb_refusal.refusing.alloc = igb_refuse;
+	domain->ops = &igb_refusal.refusing;
+}
+
+/* The failure was that of the parent, and came when MSI-X was on already. */
+static void igb_expect_refused(struct kunit *test)
+{
+	KUNIT_EXPECT_GT(test, igb_refusal.refused, 0);
+	KUNIT_EXPECT_EQ(test, igb_refusal.msix_off, 0);
+	igb_refusal.refused = 0;
+	igb_refusal.msix_off = 0;
+}
+
+static u16 igb_msix_control(struct igb_test *igb)
+{
+	u16 control;
+
+	pci_read_config_word(igb->pdev, igb->pdev->msix_cap + PCI_MSIX_FLAGS, &control);
+	return control;
+}
+
+/* No MSI-X, but INTx, and nothing left of an interrupt */
+static void igb_expect_as_before(struct kunit *test, u16 control, unsigned int intx,
+				 unsigned int nr_irqs)
+{
+	struct igb_test *igb = test->priv;
+
+	KUNIT_EXPECT_EQ(test, control & (PCI_MSIX_FLAGS_ENABLE | PCI_MSIX_FLAGS_MASKALL), 0);
+	KUNIT_EXPECT_EQ(test, igb_msix_control(igb), control);
+	KUNIT_EXPECT_FALSE(test, igb->pdev->msix_enabled);
+	KUNIT_EXPECT_FALSE(test, igb->pdev->msi_enabled);
+	KUNIT_EXPECT_EQ(test, igb_command(igb), igb->command);
+	KUNIT_EXPECT_EQ(test, igb->pdev->irq, intx);
+	KUNIT_EXPECT_EQ(test, msi_fake_parent_live(igb->fake), 0);
+	KUNIT_EXPECT_EQ(test, igb_count_irqs(), nr_irqs);
+}
+
+/* A failed first allocation switches MSI-X off again, as it does in the legacy way. */
+static void igb_check_first_fails(struct kunit *test, unsigned int flags)
+{
+	const struct msi_vector_request req = { .highest = MSI_LABEL_ANY };
+	struct igb_test *igb = test->priv;
+	unsigned int nr_irqs = igb_count_irqs(), intx = igb->pdev->irq;
+	u16 control = igb_msix_control(igb);
+	struct msi_vector *vectors[3];
+	struct msi_table *table;
+
+	igb_use_refusing(test, flags);
+	igb_refusal.grants = 0;
+	KUNIT_EXPECT_EQ(test, pci_alloc_irq_vectors(igb->pdev, 1, 1, PCI_IRQ_MSIX), -ENOSPC);
+	igb_expect_refused(test);
+	igb_expect_as_before(test, control, intx, nr_irqs);
+
+	table = igb_create(test, MSI_TABLE_MSIX);
+	KUNIT_EXPECT_PTR_EQ(test, msi_table_alloc_vector(table, 0), ERR_PTR(-ENOSPC));
+	igb_expect_refused(test);
+	igb_expect_as_before(test, control, intx, nr_irqs);
+
+	/* The third of a batch, when two are there already */
+	igb_refusal.grants = 2;
+	KUNIT_EXPECT_EQ(test, msi_table_alloc_vectors(table, &req, 3, 3, vectors), -ENOSPC);
+	KUNIT_EXPECT_EQ(test, igb_refusal.grants, 0);
+	igb_expect_refused(test);
+	igb_expect_as_before(test, control, intx, nr_irqs);
+
+	igb_refusal.grants = UINT_MAX;
+	igb_take(test, table, 0, 0, 0);
+	igb_expect_entries(test, BIT(0));
+	igb_inject(test, 0);
+
+	igb_free(table, igb);
+	igb_expect_as_before(test, control, intx, nr_irqs);
+
+	/* What a driver falls back to, with a table of its own or without */
+	table = igb_create(test, MSI_TABLE_MSIX);
+	igb_refusal.grants = 0;
+	KUNIT_EXPECT_PTR_EQ(test, msi_table_alloc_vector(table, 0), ERR_PTR(-ENOSPC));
+	igb_expect_refused(test);
+	msi_table_free(table);
+	if (intx) {
+		KUNIT_EXPECT_EQ(test, pci_alloc_irq_vectors(igb->pdev, 1, 1, PCI_IRQ_INTX), 1);
+		KUNIT_EXPECT_EQ(test, pci_irq_vector(igb->pdev, 0), intx);
+		pci_free_irq_vectors(igb->pdev);
+	}
+	igb_refusal.grants = UINT_MAX;
+	table = igb_create(test, MSI_TABLE_MSI);
+	KUNIT_EXPECT_NOT_ERR_OR_NULL(test, msi_table_alloc_vector(table, 0));
+	KUNIT_EXPECT_TRUE(test, igb_msi_on(igb));
+	msi_table_free(table);
+	igb_expect_as_before(test, control, intx, nr_irqs);
+}
+
+static void pci_fake_first_fails(struct kunit *test)
+{
+	igb_check_first_fails(test, 0);
+}
+
+static void pci_fake_static_first_fails(struct kunit *test)
+{
+	igb_check_first_fails(test, MSI_FAKE_NO_DYN);
+}
+
+/* A later one leaves it on, though no vector is left. */
+static void pci_fake_later_fails(struct kunit *test)
+{
+	struct igb_test *igb = test->priv;
+	struct msi_table *table;
+
+	igb_use_refusing(test, 0);
+	table = igb_create(test, MSI_TABLE_MSIX);
+	igb_take(test, table, 0, 0, 0);
+	igb_give(table, igb, 0);
+	KUNIT_EXPECT_TRUE(test, igb_msix_on(igb));
+
+	/* Not entry 0, which is parked and does not need the parent */
+	igb_refusal.grants = 0;
+	KUNIT_EXPECT_PTR_EQ(test, msi_table_alloc_vector(table, 5), ERR_PTR(-ENOSPC));
+	igb_expect_refused(test);
+	KUNIT_EXPECT_TRUE(test, igb_msix_on(igb));
+	KUNIT_EXPECT_TRUE(test, igb->pdev->msix_enabled);
+	KUNIT_EXPECT_TRUE(test, igb_command(igb) & PCI_COMMAND_INTX_DISABLE);
+	KUNIT_EXPECT_EQ(test, msi_fake_parent_live(igb->fake), 0);
+
+	igb_refusal.grants = UINT_MAX;
+	igb_take(test, table, 5, 5, 5);
+	igb_expect_entries(test, BIT(5));
+	igb_inject(test, 5);
+	igb_free(table, igb);
+	KUNIT_EXPECT_FALSE(test, igb_msix_on(igb));
+	KUNIT_EXPECT_EQ(test, igb_command(igb), igb->command);
+}
+
+/* Vector control: the mask, and bits of a steering tag, which are the device's to keep */
+static const u32 igb_control_before[] = { 0, 0x00550000, PCI_MSIX_ENTRY_CTRL_MASKBIT, 0x00aa0001 };
+
+static void igb_expect_control_as_before(struct kunit *test)
+{
+	struct igb_test *igb = test->priv;
+
+	igb_expect_refused(test);
+	for (unsigned int i = 0; i < ARRAY_SIZE(igb_control_before); i++)
+		KUNIT_EXPECT_EQ(test, readl(igb->msix + i * PCI_MSIX_ENTRY_SIZE +
+					    PCI_MSIX_ENTRY_VECTOR_CTRL), igb_control_before[i]);
+}
+
+/* There is an NVMe controller which obeys the mask bits with MSI-X off. */
+static void pci_fake_first_fails_entries(struct kunit *test)
+{
+	const struct msi_vector_request req = { .highest = MSI_LABEL_ANY };
+	struct igb_test *igb = test->priv;
+	void __iomem *ctrl = igb->msix + PCI_MSIX_ENTRY_VECTOR_CTRL;
+	struct msi_vector *vectors[3];
+	struct msi_table *table;
+
+	igb_use_refusing(test, 0);
+	for (unsigned int i = 0; i < ARRAY_SIZE(igb_control_before); i++)
+		writel(igb_control_before[i], ctrl + i * PCI_MSIX_ENTRY_SIZE);
+
+	igb_refusal.grants = 0;
+	KUNIT_EXPECT_EQ(test, pci_alloc_irq_vectors(igb->pdev, 1, 1, PCI_IRQ_MSIX), -ENOSPC);
+	igb_expect_control_as_before(test);
+
+	table = igb_create(test, MSI_TABLE_MSIX);
+	KUNIT_EXPECT_PTR_EQ(test, msi_table_alloc_vector(table, 0), ERR_PTR(-ENOSPC));
+	igb_expect_control_as_before(test);
+
+	igb_refusal.grants = 2;
+	KUNIT_EXPECT_EQ(test, msi_table_alloc_vectors(table, &req, 3, 3, vectors), -ENOSPC);
+	igb_expect_control_as_before(test);
+
+	/* Where it succeeds nothing but the mask changes, now and later. */
+	igb_refusal.grants = UINT_MAX;
+	igb_take(test, table, 1, 1, 1);
+	KUNIT_EXPECT_EQ(test, readl(ctrl + PCI_MSIX_ENTRY_SIZE), igb_control_before[1]);
+	igb_take(test, table, 3, 3, 3);
+	KUNIT_EXPECT_EQ(test, readl(ctrl + 3 * PCI_MSIX_ENTRY_SIZE),
+			igb_control_before[3] & ~PCI_MSIX_ENTRY_CTRL_MASKBIT);
+	KUNIT_EXPECT_EQ(test, readl(ctrl), PCI_MSIX_ENTRY_CTRL_MASKBIT);
+	igb_free(table, igb);
+}
+
 static struct kunit_case msi_table_pci_fake_cases[] = {
 	KUNIT_CASE(pci_fake_dynamic),
 	KUNIT_CASE(pci_fake_static_single),
 	KUNIT_CASE(pci_fake_static_batch),
 	KUNIT_CASE(pci_fake_static_contiguous),
+	KUNIT_CASE(pci_fake_first_fails),
+	KUNIT_CASE(pci_fake_first_fails_entries),
+	KUNIT_CASE(pci_fake_static_first_fails),
+	KUNIT_CASE(pci_fake_later_fails),
 	{ }
 };
 
