@@ -10,6 +10,11 @@
 
 #include <linux/msi_table.h>
 
+/*
+ * Like interrupt remapping, a parent finds out whose interrupt it allocates by the
+ * MSI descriptor in msi_alloc_info_t, and says -ENODEV where that is not of the
+ * device of the domain.
+ */
 struct msi_fake_parent;
 
 /*

@@ -42,13 +42,17 @@
 #include "../msi_table.h"
 #include "msi_table_bench.h"
 
-#define BENCH_SAMPLES		33
+#define BENCH_MAX_SAMPLES	33
 #define BENCH_SEED		1
 #define BENCH_BATCH		32
 
 /* What the MSI core can have at most */
 #define BENCH_MAX_MAINLINE	65536
 #define BENCH_MAX_TABLE		1048576
+
+/* To see that all of it works takes little. */
+static int bench_samples = BENCH_MAX_SAMPLES;
+static bool bench_quick;
 
 static struct faux_device *bench_faux;
 static struct irq_domain *bench_parent;
@@ -595,9 +599,9 @@ static int bench_compare(const void *a, const void *b)
 static void bench_report(const struct bench *bench, const char *what, u64 *samples,
 			 unsigned int ops)
 {
-	unsigned int last = BENCH_SAMPLES - 1;
+	unsigned int last = bench_samples - 1;
 
-	sort(samples, BENCH_SAMPLES, sizeof(*samples), bench_compare, NULL);
+	sort(samples, bench_samples, sizeof(*samples), bench_compare, NULL);
 	pr_info("side=%s what=%s sysfs=%d live=%u ops=%u low=%llu median=%llu high=%llu\n",
 		bench->side->name, what, bench->sysfs, bench->live, ops, samples[last / 10],
 		samples[last / 2], samples[last - last / 10]);
@@ -648,11 +652,11 @@ static int bench_request(struct bench *bench, u32 slot, u64 *spent)
  */
 static int bench_churn(struct bench *bench, enum bench_label want, bool request)
 {
-	u64 samples[BENCH_SAMPLES], requests[BENCH_SAMPLES];
+	u64 samples[BENCH_MAX_SAMPLES], requests[BENCH_MAX_SAMPLES];
 	const unsigned int ops = 8;
 	char what[32];
 
-	for (int i = -1; i < BENCH_SAMPLES; i++) {
+	for (int i = -1; i < bench_samples; i++) {
 		u64 churn = 0, spent = 0;
 
 		for (unsigned int op = 0; op < ops; op++) {
@@ -686,12 +690,12 @@ static int bench_churn(struct bench *bench, enum bench_label want, bool request)
 
 static int bench_cold(struct bench *bench)
 {
-	u64 alloc[BENCH_SAMPLES], free[BENCH_SAMPLES], both[BENCH_SAMPLES];
+	u64 alloc[BENCH_MAX_SAMPLES], free[BENCH_MAX_SAMPLES], both[BENCH_MAX_SAMPLES];
 	struct bench_handle *handles = bench->handles + bench->live;
 	const unsigned int ops = 8;
 	int ret;
 
-	for (int i = -1; i < BENCH_SAMPLES; i++) {
+	for (int i = -1; i < bench_samples; i++) {
 		u64 begin = bench_now(), middle, end;
 
 		for (unsigned int op = 0; op < ops; op++) {
@@ -743,11 +747,11 @@ static void bench_batch_free(struct bench *bench, struct bench_handle *handles, 
 static int bench_batch(struct bench *bench, const char *what)
 {
 	struct bench_handle *handles = bench->handles + bench->live;
-	u64 samples[BENCH_SAMPLES];
+	u64 samples[BENCH_MAX_SAMPLES];
 	const unsigned int n = BENCH_BATCH;
 	int ret;
 
-	for (int i = -1; i < BENCH_SAMPLES; i++) {
+	for (int i = -1; i < bench_samples; i++) {
 		u64 begin = bench_now();
 
 		ret = bench_batch_alloc(bench, handles, n);
@@ -764,11 +768,11 @@ static int bench_batch(struct bench *bench, const char *what)
 
 static void bench_lookup(struct bench *bench)
 {
-	u64 samples[BENCH_SAMPLES];
+	u64 samples[BENCH_MAX_SAMPLES];
 	const unsigned int ops = 64;
 	unsigned int sum = 0;
 
-	for (int i = -1; i < BENCH_SAMPLES; i++) {
+	for (int i = -1; i < bench_samples; i++) {
 		u64 begin = bench_now();
 
 		for (unsigned int op = 0; op < ops; op++)
@@ -785,7 +789,7 @@ static void bench_lookup(struct bench *bench)
 static int bench_deliver(struct bench *bench)
 {
 	unsigned int irq = bench->side->irq(&bench->handles[bench->live / 2]);
-	u64 there[BENCH_SAMPLES], back[BENCH_SAMPLES], mask[BENCH_SAMPLES];
+	u64 there[BENCH_MAX_SAMPLES], back[BENCH_MAX_SAMPLES], mask[BENCH_MAX_SAMPLES];
 	struct irq_data *data = irq_domain_get_irq_data(bench_parent, irq);
 	irq_hw_number_t hwirq;
 	u64 entered;
@@ -800,7 +804,7 @@ static int bench_deliver(struct bench *bench)
 	if (ret)
 		return ret;
 
-	for (int i = -1; i < BENCH_SAMPLES; i++) {
+	for (int i = -1; i < bench_samples; i++) {
 		unsigned long flags;
 		u64 begin;
 
@@ -817,7 +821,7 @@ static int bench_deliver(struct bench *bench)
 	bench_report(bench, "deliver-return", back, 1);
 
 	irq_set_status_flags(irq, IRQ_DISABLE_UNLAZY);
-	for (int i = -1; i < BENCH_SAMPLES; i++) {
+	for (int i = -1; i < bench_samples; i++) {
 		u64 begin = bench_now();
 
 		disable_irq_nosync(irq);
@@ -938,7 +942,7 @@ static int bench_run_side(const struct bench_side *side, bool sysfs,
 	if (ret)
 		return ret;
 
-	for (unsigned int i = 0; !ret && i < ARRAY_SIZE(bench_levels); i++)
+	for (unsigned int i = 0; !ret && i < (bench_quick ? 2 : ARRAY_SIZE(bench_levels)); i++)
 		ret = bench_level(&bench, bench_levels[i]);
 	return bench_finish(&bench, ret);
 }
@@ -947,9 +951,9 @@ static int bench_run_side(const struct bench_side *side, bool sysfs,
 static int bench_whole(const struct bench_side *side, int (*whole)(unsigned int n))
 {
 	struct bench bench = { .side = side, .sysfs = true };
-	u64 samples[BENCH_SAMPLES];
+	u64 samples[BENCH_MAX_SAMPLES];
 
-	for (int i = -1; i < BENCH_SAMPLES; i++) {
+	for (int i = -1; i < bench_samples; i++) {
 		u64 begin = bench_now();
 		int ret = whole(BENCH_BATCH);
 
@@ -1019,10 +1023,10 @@ static int bench_msix_both(struct bench_handle *handles)
 static int bench_lowest(struct bench *bench, const char *what, u32 size)
 {
 	struct bench_handle *handles = bench->handles + bench->live;
-	u64 samples[BENCH_SAMPLES];
+	u64 samples[BENCH_MAX_SAMPLES];
 	const unsigned int ops = 8;
 
-	for (int i = -1; i < BENCH_SAMPLES; i++) {
+	for (int i = -1; i < bench_samples; i++) {
 		u64 begin = bench_now();
 
 		for (unsigned int op = 0; op < ops; op++) {
@@ -1160,7 +1164,7 @@ static int bench_two_tasks(void)
 
 	bench_recycle(true);
 	/* Short and many: the machine may have other things to do as well. */
-	for (unsigned int i = 0; i < 50; i++) {
+	for (unsigned int i = 0; i < (bench_quick ? 1 : 50); i++) {
 		ret = bench_tasks(one, 1, &rate_one) ? : bench_tasks(two, 2, &rate_two) ? :
 		      bench_tasks(same, 2, &rate_same);
 		if (ret)
@@ -1175,7 +1179,7 @@ static int bench_everything(void)
 {
 	struct bench_handle *handles __free(kvfree) =
 		kvcalloc(BENCH_MAX_TABLE, sizeof(*handles), GFP_KERNEL);
-	bool huge = totalram_pages() >= SZ_1G / PAGE_SIZE * 3;
+	bool huge = !bench_quick && totalram_pages() >= SZ_1G / PAGE_SIZE * 3;
 	int ret;
 
 	if (!handles)
@@ -1205,6 +1209,8 @@ static int bench_set_run(const char *value, const struct kernel_param *kp)
 	if (!bench_faux || !bench_store)
 		return -ENOMEM;
 
+	if (bench_quick)
+		bench_samples = 3;
 	ret = bench_create_parent();
 	if (!ret) {
 		dev_set_msi_domain(&bench_faux->dev, bench_parent);
@@ -1219,6 +1225,9 @@ static const struct kernel_param_ops bench_run_ops = {
 };
 module_param_cb(run, &bench_run_ops, NULL, 0200);
 MODULE_PARM_DESC(run, "Write \"tasks\" to let two tasks work side by side, anything else for all the rest; once");
+
+module_param_named(quick, bench_quick, bool, 0444);
+MODULE_PARM_DESC(quick, "Take few samples, and few interrupts, to see that it works");
 
 MODULE_DESCRIPTION("What MSI tables cost");
 MODULE_LICENSE("GPL");

@@ -201,7 +201,11 @@ pub unsafe extern "C" fn msi_bench_rust_alloc(
     let bench = unsafe { running() };
 
     from_result(|| {
-        let vector = bench.table.alloc(lowest..=highest)?;
+        let vector = if highest == u32::MAX {
+            bench.table.alloc(lowest..)?
+        } else {
+            bench.table.alloc(lowest..=highest)?
+        };
 
         // SAFETY: By the safety requirements of this function.
         unsafe { (*handle).write(vector) };

@@ -2,10 +2,12 @@
 /*
  * KUnit tests for MSI tables: creating one, and what it has to be refused for
  */
+#include <linux/array_size.h>
 #include <linux/bits.h>
 #include <linux/device.h>
 #include <linux/irq.h>
 #include <linux/irqdomain.h>
+#include <linux/msi.h>
 #include <linux/sprintf.h>
 #include <linux/string.h>
 
@@ -151,6 +153,59 @@ static void create_checks_given_parent(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, mtt_create_error(test, &info), 0);
 }
 
+static const struct msi_parent_ops *create_parent_ops;
+static int create_prepare_error;
+
+static int create_prepare(struct irq_domain *domain, struct device *dev, int n,
+			  msi_alloc_info_t *info)
+{
+	*info = (msi_alloc_info_t) { };
+	return create_prepare_error;
+}
+
+static bool create_init_dev_msi_info(struct device *dev, struct irq_domain *domain,
+				     struct irq_domain *parent, struct msi_domain_info *info)
+{
+	info->ops->msi_prepare = create_prepare;
+	return create_parent_ops->init_dev_msi_info(dev, domain, parent, info);
+}
+
+/* What is an invalid argument to the parent is not one of the driver's. */
+static void create_refused_by_parent(struct kunit *test)
+{
+	static const struct {
+		int	parent;
+		int	driver;
+	} errors[] = {
+		{ -EINVAL, -EOPNOTSUPP },
+		{ -ENOSPC, -ENOSPC },
+		{ -ENOMEM, -ENOMEM },
+	};
+	struct msi_fake_parent *choosy = mtt_new_parent(test, MTT_CAPACITY, 0);
+	struct irq_domain *domain = msi_fake_parent_domain(choosy);
+	struct mtt_ctx *ctx = test->priv;
+	struct msi_table_info info = mtt_info(ctx);
+	struct msi_parent_ops *ops;
+
+	ops = kunit_kzalloc(test, sizeof(*ops), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, ops);
+	create_parent_ops = domain->msi_parent_ops;
+	*ops = *create_parent_ops;
+	ops->init_dev_msi_info = create_init_dev_msi_info;
+	domain->msi_parent_ops = ops;
+
+	info.parent = domain;
+	for (unsigned int i = 0; i < ARRAY_SIZE(errors); i++) {
+		create_prepare_error = errors[i].parent;
+		KUNIT_EXPECT_EQ(test, mtt_create_error(test, &info), errors[i].driver);
+	}
+	create_prepare_error = 0;
+	KUNIT_EXPECT_EQ(test, mtt_create_error(test, &info), 0);
+	/* Before the domain loses its operations, and the parent its table */
+	mtt_unbind(test);
+	domain->msi_parent_ops = create_parent_ops;
+}
+
 static void create_uses_given_parent(struct kunit *test)
 {
 	struct msi_fake_parent *other = mtt_new_parent(test, MTT_CAPACITY, 0);
@@ -257,6 +312,7 @@ static struct kunit_case mtt_create_cases[] = {
 	KUNIT_CASE(create_needs_opt_in),
 	KUNIT_CASE(create_needs_parent_for_bus),
 	KUNIT_CASE(create_checks_given_parent),
+	KUNIT_CASE(create_refused_by_parent),
 	KUNIT_CASE(create_uses_given_parent),
 	KUNIT_CASE(create_same_name_twice),
 	KUNIT_CASE(create_same_name_on_other_device),

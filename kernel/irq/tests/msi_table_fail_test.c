@@ -15,6 +15,7 @@
 #include <kunit/test.h>
 
 #include "msi_table_fail.h"
+#include "msi_table_test.h"
 
 #define FAIL_CAPACITY	64
 #define FAIL_SIZE	128
@@ -534,6 +535,9 @@ static int fail_init(struct kunit *test)
 {
 	const struct fail_param *param = test->param_value;
 	struct fail_ctx *ctx;
+
+	if (!param->variant->ops)
+		mtt_need_memory_as_mmio(test);
 
 	ctx = kunit_kzalloc(test, sizeof(*ctx), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, ctx);

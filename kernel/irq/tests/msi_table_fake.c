@@ -237,11 +237,20 @@ static void fake_domain_free(struct irq_domain *domain, unsigned int virq, unsig
 	}
 }
 
+/* Interrupt remapping and the IOMMU find the device by its MSI descriptor. */
+static bool fake_alloc_info_valid(unsigned int virq, const msi_alloc_info_t *info)
+{
+	return info->desc && info->desc->dev &&
+	       info->desc->dev == irq_get_irq_data(virq)->domain->dev;
+}
+
 static int fake_domain_alloc(struct irq_domain *domain, unsigned int virq, unsigned int nr_irqs,
 			     void *arg)
 {
 	struct msi_fake_parent *parent = domain->host_data;
 
+	if (!fake_alloc_info_valid(virq, arg))
+		return -ENODEV;
 	if (nr_irqs > 1 && parent->flags & MSI_FAKE_SINGLE)
 		return -EINVAL;
 
@@ -312,6 +321,8 @@ static bool fake_init_dev_msi_info(struct device *dev, struct irq_domain *domain
 	info->flags |= ops->required_flags;
 	info->handler = handle_edge_irq;
 	info->handler_name = "edge";
+	/* Unlike what it would be by chance, so that a test sees when it gets lost */
+	info->chip_data = msi_parent_domain->host_data;
 
 	chip->irq_ack = irq_chip_ack_parent;
 	chip->irq_set_affinity = msi_domain_set_affinity;
@@ -331,7 +342,9 @@ static bool fake_init_dev_msi_info(struct device *dev, struct irq_domain *domain
  *
  * The domain serves PCI devices and others. It opts in to device-specific
  * stores unless @flags say no. It can be given to msi_allocate_table() as
- * msi_table_info::parent, or attached to a device.
+ * msi_table_info::parent, or attached to a device. Like interrupt remapping it
+ * needs the MSI descriptor of the device to allocate an interrupt, and fails with
+ * %-ENODEV without.
  *
  * Context: May sleep.
  *

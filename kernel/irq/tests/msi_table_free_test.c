@@ -8,6 +8,10 @@
 #include <linux/interrupt.h>
 #include <linux/minmax.h>
 #include <linux/prandom.h>
+#include <linux/string.h>
+#include <linux/tracepoint.h>
+
+#include <trace/events/printk.h>
 
 #include "msi_table_test.h"
 
@@ -246,6 +250,46 @@ static void unbind_frees_forgotten_table(struct kunit *test)
 	mtt_expect_many_gone(test, many);
 }
 
+static atomic_t free_told;
+
+static void free_read_log(void *unused, const char *text, size_t len)
+{
+	if (strnstr(text, "MSI table forgotten was not freed by the driver", len))
+		atomic_inc(&free_told);
+	else if (strnstr(text, "was not freed by the driver", len))
+		atomic_add(100, &free_told);
+}
+
+static void free_leave_log(void *unused)
+{
+	unregister_trace_console(free_read_log, NULL);
+	tracepoint_synchronize_unregister();
+}
+
+/* The log tells of it, and of no table which devm frees or the driver has. */
+static void unbind_tells_of_forgotten_table(struct kunit *test)
+{
+	struct mtt_ctx *ctx = mtt_create(test, MTT_SIZE);
+	struct msi_table_info info = mtt_info(ctx);
+	struct msi_table *table;
+
+	if (!IS_ENABLED(CONFIG_TRACEPOINTS))
+		kunit_skip(test, "needs CONFIG_TRACEPOINTS");
+	atomic_set(&free_told, 0);
+	KUNIT_ASSERT_EQ(test, register_trace_console(free_read_log, NULL), 0);
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, free_leave_log, NULL));
+
+	info.name = "freed";
+	table = msi_allocate_table(ctx->dev, &info);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, table);
+	msi_table_free(table);
+	info.name = "forgotten";
+	table = msi_allocate_table(ctx->dev, &info);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, table);
+	mtt_unbind(test);
+	KUNIT_EXPECT_EQ(test, atomic_read(&free_told), 1);
+}
+
 static void unbind_frees_all_tables(struct kunit *test)
 {
 	struct mtt_ctx *ctx = mtt_create(test, MTT_SIZE);
@@ -414,6 +458,7 @@ static struct kunit_case mtt_free_cases[] = {
 	KUNIT_CASE(free_table_by_scope),
 	KUNIT_CASE_PARAM(unbind_frees_table, mtt_variant_gen_params),
 	KUNIT_CASE(unbind_frees_forgotten_table),
+	KUNIT_CASE(unbind_tells_of_forgotten_table),
 	KUNIT_CASE(unbind_frees_all_tables),
 	KUNIT_CASE(unbind_runs_action_which_frees),
 	KUNIT_CASE(unbind_runs_action_which_frees_vector),

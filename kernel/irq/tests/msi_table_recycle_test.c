@@ -15,6 +15,7 @@
 #include <linux/kref.h>
 #include <linux/limits.h>
 #include <linux/minmax.h>
+#include <linux/mm.h>
 #include <linux/msi.h>
 #include <linux/msi_table_core.h>
 #include <linux/percpu.h>
@@ -23,6 +24,7 @@
 #include <linux/shrinker.h>
 #include <linux/stddef.h>
 #include <linux/string.h>
+#include <linux/sysfs.h>
 #include <linux/xarray.h>
 
 #include "../internals.h"
@@ -66,6 +68,8 @@ static void recycle_expect_parked(struct kunit *test, u32 label, unsigned int ir
 
 	KUNIT_EXPECT_TRUE_MSG(test, recycle_label_parked(ctx->table, label), "label %u", label);
 	KUNIT_EXPECT_TRUE_MSG(test, msi_irq_is_parked(irq), "label %u", label);
+	/* What a driver may have put there is gone by now. */
+	KUNIT_EXPECT_NULL(test, irq_get_chip_data(irq));
 	KUNIT_EXPECT_FALSE(test, slot.inited);
 	KUNIT_EXPECT_EQ(test, slot.inits, slot.exits);
 	KUNIT_EXPECT_EQ(test, slot.masked, !!ctx->ops.mask);
@@ -531,6 +535,62 @@ static void recycle_late_interrupt(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, msi_fake_store_bad_context(ctx->store), 0);
 }
 
+static atomic_t recycle_acks, recycle_eois;
+
+static void recycle_ack(struct irq_data *data)
+{
+	atomic_inc(&recycle_acks);
+}
+
+static void recycle_eoi(struct irq_data *data)
+{
+	atomic_inc(&recycle_eois);
+}
+
+/*
+ * The parent hears that a late interrupt has been handled, or would send no other. A
+ * domain of MSI which is no hierarchy has no parent.
+ */
+static void recycle_late_is_acknowledged(struct kunit *test)
+{
+	struct mtt_ctx *ctx = mtt_create(test, MTT_SIZE);
+	struct irq_domain *domain = msi_fake_parent_domain(ctx->parent);
+	struct irq_data *data, *parent, orphan = { };
+	static const u32 labels[] = { 2 };
+	const struct irq_chip *cut_off;
+	struct irq_chip *chip;
+	unsigned int irq;
+
+	chip = kunit_kzalloc(test, sizeof(*chip), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, chip);
+	recycle_park(test, labels, 1, &irq);
+	data = irq_get_irq_data(irq);
+	parent = data->parent_data;
+	cut_off = data->chip;
+
+	*chip = *parent->chip;
+	chip->irq_ack = recycle_ack;
+	chip->irq_eoi = recycle_eoi;
+	parent->chip = chip;
+	atomic_set(&recycle_acks, 0);
+	atomic_set(&recycle_eois, 0);
+	KUNIT_EXPECT_EQ(test, generic_handle_domain_irq_safe(domain, parent->hwirq), 0);
+	KUNIT_EXPECT_EQ(test, atomic_read(&recycle_acks), 1);
+	KUNIT_EXPECT_EQ(test, atomic_read(&recycle_eois), 1);
+
+	/* One which has neither is not asked. */
+	chip->irq_ack = NULL;
+	chip->irq_eoi = NULL;
+	KUNIT_EXPECT_EQ(test, generic_handle_domain_irq_safe(domain, parent->hwirq), 0);
+	KUNIT_EXPECT_EQ(test, atomic_read(&ctx->table->late), 2);
+
+	cut_off->irq_ack(&orphan);
+	cut_off->irq_eoi(&orphan);
+	KUNIT_EXPECT_EQ(test, cut_off->irq_set_affinity(&orphan, cpumask_of(0), false), -EINVAL);
+	KUNIT_EXPECT_EQ(test, atomic_read(&recycle_acks), 1);
+	KUNIT_EXPECT_EQ(test, atomic_read(&recycle_eois), 1);
+}
+
 /* msi_table_restore() has nothing to write for them. */
 static void recycle_not_restored(struct kunit *test)
 {
@@ -702,6 +762,26 @@ static void recycle_shrinks(struct kunit *test)
 	mtt_expect_delivery(test, 5, mtt_request(test, recycle_again(test, 5, false)));
 }
 
+/* The kernel knows of them when it is short of memory. */
+static void recycle_reclaimed(struct kunit *test)
+{
+#ifdef MODULE
+	kunit_skip(test, "drop_slab() is for what is built in");
+#else
+	static const u32 labels[] = { 2, 3, 5 };
+	struct mtt_hits *hits;
+	unsigned int irqs[3];
+
+	mtt_create(test, MTT_SIZE);
+	hits = mtt_request(test, mtt_alloc(test, 0));
+	recycle_park(test, labels, 3, irqs);
+	drop_slab();
+	for (unsigned int i = 0; i < 3; i++)
+		KUNIT_EXPECT_TRUE(test, recycle_wait_gone(irqs[i]));
+	mtt_expect_delivery(test, 0, hits);
+#endif
+}
+
 static void recycle_goes_with_table(struct kunit *test)
 {
 	static const u32 labels[] = { 1, 2, 3, 30 };
@@ -794,6 +874,36 @@ static void recycle_init_vector_fails(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, mtt_slot(test, 5).inits, 2);
 	KUNIT_EXPECT_EQ(test, mtt_slot(test, 5).exits, 1);
 	KUNIT_EXPECT_EQ(test, recycle_nr_parked(ctx->table), 0);
+	mtt_expect_delivery(test, 5, mtt_request(test, vector));
+}
+
+/* It can not be shown in msi_irqs/, where somebody else has its name. */
+static void recycle_sysfs_fails(struct kunit *test)
+{
+	struct mtt_ctx *ctx = mtt_create(test, MTT_SIZE);
+	struct kobject *kobj = &ctx->dev->kobj;
+	static const u32 labels[] = { 5 };
+	struct device_attribute other;
+	struct msi_vector *vector;
+	unsigned int irq;
+	char name[16];
+
+	if (!IS_ENABLED(CONFIG_SYSFS))
+		kunit_skip(test, "needs sysfs");
+	recycle_park(test, labels, 1, &irq);
+	snprintf(name, sizeof(name), "%u", irq);
+	other = (struct device_attribute) { .attr = { .name = name, .mode = 0444 } };
+	sysfs_attr_init(&other.attr);
+
+	KUNIT_ASSERT_EQ(test, sysfs_add_file_to_group(kobj, &other.attr, "msi_irqs"), 0);
+	KUNIT_EXPECT_LT(test, mtt_alloc_error(test, 5, 5), 0);
+	sysfs_remove_file_from_group(kobj, &other.attr, "msi_irqs");
+	KUNIT_EXPECT_EQ(test, recycle_nr_parked(ctx->table), 1);
+	recycle_expect_parked(test, 5, irq);
+
+	vector = recycle_again(test, 5, true);
+	KUNIT_EXPECT_EQ(test, msi_vector_irq(vector), irq);
+	KUNIT_EXPECT_TRUE(test, mtt_in_sysfs(ctx->dev, irq));
 	mtt_expect_delivery(test, 5, mtt_request(test, vector));
 }
 
@@ -960,7 +1070,8 @@ static void recycle_large_labels(struct kunit *test)
 
 static void recycle_check_affinity(struct kunit *test, bool managed)
 {
-	const struct cpumask *cpu = mtt_other_cpu(test), *usual;
+	/* Even where this is the only one, it is another mask than the usual one. */
+	const struct cpumask *cpu = cpumask_of(cpumask_last(cpu_online_mask)), *usual;
 	struct mtt_ctx *ctx = mtt_create(test, MTT_SIZE);
 	struct irq_affinity_desc *affinity;
 	struct msi_vector_request req = { .lowest = 2, .highest = 2 };
@@ -1274,15 +1385,18 @@ static struct kunit_case mtt_recycle_cases[] = {
 	KUNIT_CASE_PARAM(recycle_like_new, mtt_variant_gen_params),
 	KUNIT_CASE(recycle_two_tables),
 	KUNIT_CASE_PARAM(recycle_late_interrupt, mtt_variant_gen_params),
+	KUNIT_CASE(recycle_late_is_acknowledged),
 	KUNIT_CASE_PARAM(recycle_not_restored, mtt_variant_gen_params),
 	KUNIT_CASE_PARAM(recycle_bounded, mtt_variant_gen_params),
 	KUNIT_CASE(recycle_given_to_other_table),
 	KUNIT_CASE(recycle_parent_fails),
 	KUNIT_CASE(recycle_shrinks),
+	KUNIT_CASE(recycle_reclaimed),
 	KUNIT_CASE(recycle_goes_with_table),
 	KUNIT_CASE_SLOW(recycle_never_busy),
 	KUNIT_CASE_SLOW(recycle_given_back_meanwhile),
 	KUNIT_CASE_PARAM(recycle_init_vector_fails, mtt_variant_gen_params),
+	KUNIT_CASE_PARAM(recycle_sysfs_fails, mtt_variant_gen_params),
 	KUNIT_CASE_PARAM(recycle_batch, mtt_variant_gen_params),
 	KUNIT_CASE(recycle_batch_refused),
 	KUNIT_CASE(recycle_batch_parent_full),

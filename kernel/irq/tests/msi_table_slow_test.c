@@ -237,7 +237,7 @@ static void slow_race(struct kunit *test)
 	mtt_create(test, MTT_SIZE);
 	racer = mtt_start_racer(test, slow_race_step, mtt_alloc(test, 2));
 	vector = mtt_alloc(test, 3);
-	for (unsigned int i = 0; i < 20 || !atomic_read(&racer->steps); i++) {
+	for (unsigned int i = 0; i < 20 || atomic_read(&racer->steps) < 10; i++) {
 		struct mtt_hits hits = { };
 
 		KUNIT_EXPECT_EQ(test, mtt_try_request(vector, &hits), 0);

@@ -11,8 +11,10 @@
 #include <linux/irqflags.h>
 #include <linux/kernfs.h>
 #include <linux/kthread.h>
+#include <linux/lockdep.h>
 #include <linux/minmax.h>
 #include <linux/module.h>
+#include <linux/spinlock.h>
 #include <linux/string.h>
 
 #include <kunit/device.h>
@@ -496,11 +498,23 @@ void mtt_batch_expect_gone(struct kunit *test, const struct mtt_batch *batch)
 	mtt_expect_gone(test, batch->irqs, batch->labels, batch->n);
 }
 
+/* What msi_vector_unwatch() waits for until the watcher is done */
+static bool mtt_watch_locked(struct msi_watcher *watcher)
+{
+	raw_spinlock_t *lock = &watcher->vector->table->watch_lock;
+
+#ifdef CONFIG_LOCKDEP
+	return lockdep_is_held(lock);
+#else
+	return !IS_ENABLED(CONFIG_SMP) || raw_spin_is_locked(lock);
+#endif
+}
+
 static void mtt_watch_notify(struct msi_watcher *watcher, const struct msi_message *msg)
 {
 	struct mtt_watch *watch = container_of(watcher, struct mtt_watch, watcher);
 
-	if (READ_ONCE(watch->closed) || !irqs_disabled())
+	if (READ_ONCE(watch->closed) || !irqs_disabled() || !mtt_watch_locked(watcher))
 		atomic_inc(&watch->wrong);
 	watch->msg = *msg;
 	atomic_inc(&watch->calls);

@@ -192,6 +192,13 @@ struct mtt_racer *mtt_start_racer(struct kunit *test, void (*step)(struct mtt_ra
 				  struct msi_vector *vector);
 void mtt_finish_racer(struct kunit *test, struct mtt_racer *racer);
 
+/* For whoever has a store in memory and lets the product access it as MMIO */
+static inline void mtt_need_memory_as_mmio(struct kunit *test)
+{
+	if (IS_ENABLED(CONFIG_INDIRECT_IOMEM) && !IS_ENABLED(CONFIG_INDIRECT_IOMEM_FALLBACK))
+		kunit_skip(test, "memory can not be accessed like MMIO");
+}
+
 /* Messages do not change with the affinity. */
 static inline bool mtt_stable(const struct mtt_ctx *ctx)
 {

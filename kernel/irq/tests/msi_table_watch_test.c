@@ -2,9 +2,12 @@
 /*
  * KUnit tests for MSI tables: watchers of a message
  */
+#include <linux/atomic.h>
 #include <linux/cpumask.h>
+#include <linux/delay.h>
 #include <linux/interrupt.h>
 #include <linux/processor.h>
+#include <linux/sched.h>
 
 #include "msi_table_test.h"
 
@@ -258,6 +261,94 @@ static void watch_race(struct kunit *test)
 	mtt_expect_armed(test, vector);
 }
 
+/* How long a slow watcher waits for the other CPU, and then for what must not happen */
+#define WATCH_MEET_US	5000
+#define WATCH_STAY_US	500
+
+/* The watcher runs, somebody calls msi_vector_unwatch(), and that has returned. */
+enum watch_state { WATCH_IDLE, WATCH_RUNS, WATCH_LEAVING, WATCH_LEFT };
+
+/**
+ * struct watch_slow - A watcher which waits until it is to be taken away
+ * @watcher:	The watcher
+ * @state:	See &enum watch_state
+ * @armed:	It waits when it is called next
+ * @met:	Somebody came while it ran
+ * @wrong:	And did not wait for its end
+ */
+static struct watch_slow {
+	struct msi_watcher	watcher;
+	atomic_t		state;
+	bool			armed;
+	bool			met;
+	bool			wrong;
+} watch_slow;
+
+static void watch_slow_notify(struct msi_watcher *watcher, const struct msi_message *msg)
+{
+	if (!watch_slow.armed)
+		return;
+
+	watch_slow.armed = false;
+	atomic_set(&watch_slow.state, WATCH_RUNS);
+	for (int i = 0; i < WATCH_MEET_US && atomic_read(&watch_slow.state) == WATCH_RUNS; i++)
+		udelay(1);
+	if (atomic_cmpxchg(&watch_slow.state, WATCH_RUNS, WATCH_IDLE) == WATCH_RUNS)
+		return;
+
+	udelay(WATCH_STAY_US);
+	watch_slow.met = true;
+	watch_slow.wrong = atomic_read(&watch_slow.state) == WATCH_LEFT;
+}
+
+static void watch_slow_step(struct mtt_racer *racer)
+{
+	if (atomic_cmpxchg(&watch_slow.state, WATCH_RUNS, WATCH_LEAVING) != WATCH_RUNS)
+		return;
+
+	msi_vector_unwatch(racer->vector, &watch_slow.watcher);
+	atomic_set(&watch_slow.state, WATCH_LEFT);
+}
+
+/* Takes the watcher away while it is told of the message at first, or of a change. */
+static void watch_meet(struct kunit *test, struct msi_vector *vector, bool change)
+{
+	struct mtt_hits *hits = mtt_new_hits(test);
+
+	watch_slow.met = false;
+	for (int i = 0; i < 500 && !watch_slow.met; i++) {
+		atomic_set(&watch_slow.state, WATCH_IDLE);
+		watch_slow.armed = !change;
+		msi_vector_watch(vector, &watch_slow.watcher);
+		watch_slow.armed = change;
+		KUNIT_ASSERT_EQ(test, mtt_try_request(vector, hits), 0);
+		msi_vector_free_irq(vector);
+		while (atomic_read(&watch_slow.state) == WATCH_LEAVING)
+			cond_resched();
+		msi_vector_unwatch(vector, &watch_slow.watcher);
+		/* Lets the other thread find the other CPU. */
+		usleep_range(500, 1000);
+	}
+	KUNIT_EXPECT_TRUE(test, watch_slow.met);
+	KUNIT_EXPECT_FALSE(test, watch_slow.wrong);
+}
+
+static void watch_unwatch_waits(struct kunit *test)
+{
+	struct msi_vector *vector;
+	struct mtt_racer *racer;
+
+	/* Skips where nobody can take it away meanwhile */
+	mtt_other_cpu(test);
+	mtt_create(test, MTT_SIZE);
+	vector = mtt_alloc(test, 2);
+	watch_slow = (struct watch_slow) { .watcher.notify = watch_slow_notify };
+	racer = mtt_start_racer(test, watch_slow_step, vector);
+	watch_meet(test, vector, false);
+	watch_meet(test, vector, true);
+	mtt_finish_racer(test, racer);
+}
+
 static struct kunit_case mtt_watch_cases[] = {
 	KUNIT_CASE_PARAM(watch_tells_at_once, mtt_variant_gen_params),
 	KUNIT_CASE_PARAM(watch_tells_changes, mtt_variant_gen_params),
@@ -267,6 +358,7 @@ static struct kunit_case mtt_watch_cases[] = {
 	KUNIT_CASE_PARAM(watch_doorbell, mtt_variant_gen_params),
 	KUNIT_CASE(watch_left_behind),
 	KUNIT_CASE(watch_race),
+	KUNIT_CASE(watch_unwatch_waits),
 	{ }
 };
 

@@ -255,8 +255,13 @@ static unsigned int pci_fail_points;
 /* The MSI core of PCI says -ENOSPC whatever the reason. */
 static void pci_fail_memory(struct kunit *test)
 {
-	pci_fail_points += msi_fail_all_memory(test, test->param_value, pci_fail_read, -ENOMEM,
-					       -ENOSPC);
+	const struct msi_fail_op *op = test->param_value;
+	unsigned int points = msi_fail_all_memory(test, op, pci_fail_read, -ENOMEM, -ENOSPC);
+
+	/* To free needs no memory. All else does, or nothing was made to fail. */
+	if (!op->frees)
+		KUNIT_EXPECT_GT(test, points, 0);
+	pci_fail_points += points;
 }
 
 static void pci_fail_disable(void *pdev)

@@ -195,7 +195,7 @@ static void pci_vectors_batch_refused(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, -ENOSPC,
 				msi_table_alloc_vectors(table, &req, 11, 11, vectors));
 		req.affinity = masks;
-		KUNIT_EXPECT_LT(test, msi_table_alloc_vectors(table, &req, 3, 3, vectors), 0);
+		KUNIT_EXPECT_EQ(test, -EINVAL, msi_table_alloc_vectors(table, &req, 3, 3, vectors));
 		req.affinity = NULL;
 		req.highest = IGB_NR_MSIX;
 		KUNIT_EXPECT_EQ(test, -ERANGE, msi_table_alloc_vectors(table, &req, 1, 1, vectors));

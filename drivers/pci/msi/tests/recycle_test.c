@@ -11,6 +11,8 @@
 #include <linux/compiler.h>
 #include <linux/cpumask.h>
 #include <linux/delay.h>
+#include <linux/device.h>
+#include <linux/err.h>
 #include <linux/io.h>
 #include <linux/irq.h>
 #include <linux/irqdesc.h>
@@ -19,6 +21,8 @@
 #include <linux/msi.h>
 #include <linux/msi_table.h>
 #include <linux/pci.h>
+#include <linux/sprintf.h>
+#include <linux/sysfs.h>
 
 #ifdef CONFIG_X86_LOCAL_APIC
 #include <asm/hw_irq.h>
@@ -124,6 +128,17 @@ static void pci_recycle_write_msi_msg(struct msi_desc *desc, void *data)
 	atomic_inc(data);
 }
 
+/* An affinity which has to wait for the next interrupt, as without remapping */
+static void igb_move_deferred(struct kunit *test, unsigned int irq, const struct cpumask *mask)
+{
+	struct irq_chip *chip = irq_get_irq_data(irq)->chip;
+	unsigned long flags = chip->flags;
+
+	chip->flags |= IRQCHIP_MOVE_DEFERRED;
+	KUNIT_EXPECT_EQ(test, 0, irq_set_affinity(irq, mask));
+	chip->flags = flags;
+}
+
 static unsigned int igb_irq_state(struct irq_data *data)
 {
 	return ACCESS_PRIVATE(data->common, state_use_accessors);
@@ -169,6 +184,7 @@ static void pci_recycle_like_new(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, 0, irq_set_affinity(irq, last));
 		irq_set_status_flags(irq, IRQ_DISABLE_UNLAZY | IRQ_NO_BALANCING);
 		if (round) {
+			igb_move_deferred(test, irq, last);
 			disable_irq(irq);
 			KUNIT_EXPECT_GT(test, atomic_read(&written), 0);
 			igb_park(test, table, 2);
@@ -198,6 +214,9 @@ static void pci_recycle_like_new(struct kunit *test)
 		KUNIT_EXPECT_TRUE(test, cpumask_equal(irq_data_get_affinity_mask(data), &masks[0]));
 		KUNIT_EXPECT_TRUE(test, cpumask_equal(irq_data_get_effective_affinity_mask(data),
 						      &masks[1]));
+#ifdef CONFIG_GENERIC_PENDING_IRQ
+		KUNIT_EXPECT_TRUE(test, cpumask_empty(desc->pending_mask));
+#endif
 		KUNIT_EXPECT_EQ(test, desc->tot_count, 0);
 		KUNIT_EXPECT_EQ(test, msi_vector_get_msg(v->vector, &msg), -EAGAIN);
 		KUNIT_EXPECT_TRUE(test, igb_read_entry(igb, 2, &msg));
@@ -244,6 +263,36 @@ static void pci_recycle_batch(struct kunit *test)
 	igb_fire_some(test, 3, 3);
 	igb_fire_some(test, 7, 3);
 	igb_fire_stop(test, fire);
+	igb_free(table, igb);
+}
+
+/* It can not be shown in msi_irqs/, where somebody else has its name. */
+static void pci_recycle_sysfs_fails(struct kunit *test)
+{
+	struct igb_test *igb = test->priv;
+	struct kobject *kobj = &igb->pdev->dev.kobj;
+	struct msi_table *table = igb_create(test, MSI_TABLE_MSIX);
+	struct device_attribute other;
+	unsigned int irq;
+	char name[16];
+
+	if (!IS_ENABLED(CONFIG_SYSFS))
+		kunit_skip(test, "needs sysfs");
+	igb_take(test, table, 3, 3, 3);
+	igb_take(test, table, 7, 7, 7);
+	irq = igb_park(test, table, 3);
+	snprintf(name, sizeof(name), "%u", irq);
+	other = (struct device_attribute) { .attr = { .name = name, .mode = 0444 } };
+	sysfs_attr_init(&other.attr);
+
+	KUNIT_ASSERT_EQ(test, sysfs_add_file_to_group(kobj, &other.attr, "msi_irqs"), 0);
+	KUNIT_EXPECT_TRUE(test, IS_ERR(msi_table_alloc_vector(table, 3)));
+	sysfs_remove_file_from_group(kobj, &other.attr, "msi_irqs");
+	igb_expect_parked(test, 3, irq);
+
+	igb_retake(test, table, 3, irq);
+	igb_raise(test, 3);
+	igb_raise(test, 7);
 	igb_free(table, igb);
 }
 
@@ -459,6 +508,7 @@ static struct kunit_case msi_table_pci_recycle_cases[] = {
 	KUNIT_CASE(pci_recycle_entry),
 	KUNIT_CASE(pci_recycle_like_new),
 	KUNIT_CASE(pci_recycle_batch),
+	KUNIT_CASE(pci_recycle_sysfs_fails),
 	KUNIT_CASE(pci_recycle_then_legacy),
 	KUNIT_CASE(pci_recycle_forgotten),
 	KUNIT_CASE(pci_recycle_restore_state),
