@@ -31,7 +31,7 @@ trap 'exit 130' INT TERM HUP
 # The files of the overlay, and those of the version applied before.
 (cd "$overlay" &&
 	for top in Documentation arch drivers include kernel lib rust samples; do
-		[ ! -d $top ] || find $top -type f ! -name '.*' \
+		[ ! -d $top ] || find $top -type f \( ! -name '.*' -o -name .kunitconfig \) \
 			! -name '*~' ! -name '*.orig' ! -name '*.rej'
 	done) | sort >"$scratch/files"
 mkdir -p "$scratch/old" "$scratch/new"

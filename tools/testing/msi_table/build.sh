@@ -1,13 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# build.sh [NAME FRAGMENT...] - kernel, modules and initramfs, in
-# $BUILDS/build-NAME: by default debug, of the fragments base, debug and test.
+# build.sh NAME FRAGMENT... - kernel, modules and initramfs, in $BUILDS/build-NAME.
 # With the fragment uml it is for user mode Linux.
 set -eu
 here=$(dirname "$0")
 . "$here/steps.sh"
-[ $# != 0 ] || set -- debug base debug test
 build=$BUILDS/build-$1
 suffix= label= image=bzImage
 [ "$1" = debug ] || suffix=-$1 label=" ($1)"
@@ -17,6 +15,23 @@ case " $* " in
 	export ARCH=um
 	image=linux
 	;;
+esac
+
+# Of which files the coverage is measured: ours, and those with patches
+profiled=
+case " $* " in
+*" gcov "*)
+	profiled=$({
+		cat "$TREE/.msi_table/files"
+		sed -n 's|^+++ b/\([^[:space:]]*\).*|\1|p' "$TREE"/.msi_table/*.patch
+	} | sed -n 's,^\(kernel\|drivers\)/\([^/]*/\)*\([^/]*\)\.c$,GCOV_PROFILE_\3.o=y,p')
+	;;
+esac
+
+# Rust and KASAN together need clang. gcc is quicker.
+case " $* " in
+*" demo "*) ;;
+*) export LLVM=1 ;;
 esac
 
 # PROGRAM, for the /bin of the guest, and the libraries it needs where it looks
@@ -69,8 +84,13 @@ initramfs() {
 		mv "$build/initramfs.partial" "$build/initramfs.cpio"
 }
 
+# Each step of Kbuild is a line.
+built() { awk '/^  [A-Z]/ { n++ } END { if (n) print n " files" }'; }
+
 step "configure$suffix" "configure$label" \
 	python3 -B "$here/configure.py" "$build" "$@"
+how_far=built
 step "build$suffix" "build the kernel$label" \
-	make -C "$TREE" O="$build" LLVM=1 -j"$(nproc)" $image modules
+	make -C "$TREE" O="$build" -j"$(nproc)" $profiled $image modules
+how_far=
 step "initramfs$suffix" "make the initramfs$label" initramfs

@@ -74,7 +74,7 @@ known="${known}invalid assignment:|got int|expected int|left side has type)"
 analyse() {
 	output=$build/analyse.log
 	status=0
-	make -k -C "$TREE" O="$build" LLVM=1 -j"$jobs" W=1 CLIPPY=1 \
+	make -k -C "$TREE" O="$build" -j"$jobs" W=1 CLIPPY=1 \
 		C=1 CHECK="sparse -D__typeof_unqual__=__typeof__" \
 		"$@" >"$output" 2>&1 || status=$?
 	cat "$output"
@@ -110,8 +110,9 @@ run() {
 run checkpatch "checkpatch --strict" checkpatch
 run kernel-doc "kernel-doc" kernel_doc
 run rustfmt "rustfmt" rustfmt_check
+export LLVM=1
 step check-configure "configure a build for the rest" \
-	python3 -B "$here/configure.py" "$build" base debug test check
+	python3 -B "$here/configure.py" "$build" base debug debug-qemu kunit test check
 run compile "W=1, sparse and clippy" compile
 run rustdoc "rustdoc" analyse rustdoc
 [ $failed = 0 ] || die "make check: FAILED"

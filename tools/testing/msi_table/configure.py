@@ -42,6 +42,11 @@ def fragment(name):
     return HERE / 'configs' / f'{name}.config'
 
 
+def arch():
+    """The folder of the architecture which is built for."""
+    return os.environ.get('ARCH', 'x86')
+
+
 def inputs(fragments):
     """All that decides what the .config will be."""
     src = pathlib.Path(os.environ['SRC'])
@@ -63,12 +68,21 @@ def main(build, *fragments):
     now = inputs(fragments)
     if config.exists() and stamp.exists() and stamp.read_text() == now:
         return None
-    env = dict(os.environ, KCONFIG_CONFIG=str(partial))
-    make = ['make', '-C', tree, f'O={build}', 'LLVM=1']
-    subprocess.run([*make, 'tinyconfig'], env=env, check=True)
-    subprocess.run([tree / 'scripts/kconfig/merge_config.sh', '-m',
-                    partial, *map(fragment, fragments)], env=env, check=True)
-    subprocess.run([*make, 'olddefconfig'], env=env, check=True)
+    # As tinyconfig and merge_config.sh do, but Kconfig asks the compiler some
+    # 200 questions each time it reads its files: so it does that once.
+    tiny = [tree / 'kernel/configs' / name
+            for name in ('tiny-base.config', 'tiny.config')]
+    tiny += [path for path in [tree / 'arch' / arch() / 'configs/tiny.config']
+             if path.exists()]
+    asked = {}
+    for path in tiny:
+        asked.update(options(path.read_text()))
+    asked.update(wanted(fragments))
+    all_config = build / '.config.asked'
+    all_config.write_text('\n'.join(asked.values()) + '\n')
+    env = dict(os.environ, KCONFIG_CONFIG=str(partial),
+               KCONFIG_ALLCONFIG=str(all_config))
+    subprocess.run(['make', '-C', tree, f'O={build}', 'allnoconfig'], env=env, check=True)
 
     have = options(partial.read_text())
     missing = [line for option, line in wanted(fragments).items()

@@ -57,17 +57,27 @@ install_mmdebstrap() {
 		$sudo apt-get install -y --no-install-recommends mmdebstrap
 }
 
+# apt says how many packages it will get, and gets, unpacks and sets up each.
+installed() {
+	awk '/newly installed/ { all += $3 } /^Get:/ { got++ }
+	     /^Unpacking/ { unpacked++ } /^Setting up/ { set_up++ }
+	     END { if (all) printf "%d packages: %d got, %d unpacked, %d set up",
+				   all, got, unpacked, set_up }'
+}
+
 make_root() {
 	[ "$(id -u)" = 0 ] || command -v sudo >/dev/null ||
 		die "making the build root needs root or sudo"
 	[ -z "$sudo" ] || sudo -v
 	command -v mmdebstrap >/dev/null ||
 		step apt "install mmdebstrap" install_mmdebstrap
+	how_far=installed
 	step mkroot "make the build root" \
 		$sudo env MIRROR="${MIRROR:-}" \
 		SECURITY_MIRROR="${SECURITY_MIRROR:-}" \
 		LINUX_SOURCE="${LINUX_SOURCE:-}" \
 		unshare --mount sh "$here/mkroot.sh" "$root"
+	how_far=
 }
 
 build() {
@@ -83,34 +93,55 @@ build() {
 	script prepare.sh
 }
 
+build_tests() {
+	script build.sh debug base debug debug-qemu kunit test gcov
+	script build.sh uml-debug debug kunit torture uml
+}
+
 case $1 in
 build)
 	build
-	script build.sh
+	build_tests
 	;;
 run)
 	build
-	script build.sh
-	script test.py run
+	script build.sh demo base demo
+	script demo.py run
 	;;
 test)
 	build
-	script build.sh
-	script test.py test ${SUITE:+"$SUITE"}
+	build_tests
+	script test.py ${SUITE:+"$SUITE"}
 	;;
 bench)
 	build
-	script build.sh bench base bench
-	script build.sh uml-bench bench uml
-	script bench.py
+	if [ -n "${QUICK:-}" ]; then
+		build_tests
+	else
+		script build.sh bench base bench
+		script build.sh uml-bench bench uml
+	fi
+	script bench.py ${QUICK:+quick}
+	;;
+coverage)
+	build
+	build_tests
+	export COVERAGE=1
+	status=0
+	script test.py || status=1
+	script coverage.py || status=1
+	exit $status
+	;;
+mutants)
+	build
+	script mutants.py "${N:-100}" "${SEED:-0}" ${QUICK:+quick}
 	;;
 torture)
 	build
 	if [ -n "${KCSAN:-}" ]; then
-		script build.sh kcsan base debug test kcsan
+		script build.sh kcsan base debug debug-qemu test norust kcsan
 	else
-		script build.sh
-		script build.sh uml-debug debug torture uml
+		build_tests
 	fi
 	script torture.py "${DURATION:-900}" "${SEED:-0}" "${KCSAN:+kcsan}" \
 		${SUITE:+"$SUITE"}
@@ -125,9 +156,9 @@ docs)
 	;;
 shell)
 	build
-	script build.sh
+	script build.sh demo base demo
 	exec 9>&-
-	script test.py shell
+	script demo.py shell
 	;;
 apply)
 	[ -n "${KDIR:-}" ] || die "which tree? make apply KDIR=/path/to/linux"
@@ -141,6 +172,6 @@ distclean)
 	# By name, in case the cache is a folder that has other things too.
 	cd "$MSI_TABLE_CACHE"
 	$sudo rm -rf --one-file-system root root.partial
-	rm -rf build-* kdir-* linux-source-7.3 linux-source-7.3.partial log lock
+	rm -rf build-* kdir-* linux-* log lock
 	;;
 esac

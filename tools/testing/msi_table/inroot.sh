@@ -35,5 +35,5 @@ exec $exec_root setpriv --pdeathsig HUP \
 	' inroot "$MSI_TABLE_CACHE" "$SRC" "$(id -u):$(id -g)" \
 	"$(id -G | tr ' ' ,)" \
 	TERM="${TERM:-dumb}" HOST_CACHE="$HOST_CACHE" TREE="$TREE" \
-	BUILDS="$BUILDS" KVM="${KVM:-}" V="${V:-}" \
+	BUILDS="$BUILDS" KVM="${KVM:-}" TEST="${TEST:-}" COVERAGE="${COVERAGE:-}" V="${V:-}" \
 	LINUX_SOURCE="${LINUX_SOURCE:-}" "$@"

@@ -42,7 +42,7 @@ set -- "deb $mirror $suite main" \
 # A snapshot of the archive may be past its Valid-Until date. The signature
 # is checked all the same.
 packages=$(sed 's/#.*//' "$here/packages" | tr -s ' \n' ',')
-mmdebstrap --variant=apt --mode=root \
+mmdebstrap --verbose --variant=apt --mode=root \
 	--aptopt='Acquire::Check-Valid-Until "false"' \
 	--aptopt='APT::Install-Recommends "false"' \
 	--dpkgopt='path-exclude=/usr/share/man/*' \

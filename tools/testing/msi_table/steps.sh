@@ -12,21 +12,39 @@ die() {
 	exit 1
 }
 
-# step NAME TEXT COMMAND...: one line on the terminal, the output in NAME.log
+# How far the log of a step says that it is, every now and then: on a terminal
+# over and over in the same place, elsewhere once a minute. Until it is killed.
+say_how_far() { # HOW_FAR TEXT
+	every=60 before=' ' after=
+	[ ! -t 1 ] || every=2 before=$(printf '\r%s ... ' "$2") after=$(printf '\033[K')
+	while sleep $every; do
+		far=$("$1" <"$log")
+		[ -z "$far" ] || printf '%s%s%s' "$before" "$far" "$after"
+	done
+}
+
+# step NAME TEXT COMMAND...: one line on the terminal, the output in NAME.log.
+# Who sets how_far names a command which reads the log and says how far it is.
+how_far=
 step() {
-	name=$1 text=$2 log=$logs/$1.log begin=$(date +%s%N) status=0
+	name=$1 text=$2 log=$logs/$1.log begin=$(date +%s%N) status=0 watch=
 	shift 2
 	printf '%s ... ' "$text"
 	: >"$log"
 	if [ "${V:-}" = 1 ]; then
 		echo
 		tail -f -n +1 --pid=$$ "$log" &
-		tail_pid=$!
+		watch=$!
+	elif [ -n "$how_far" ]; then
+		say_how_far "$how_far" "$text" &
+		watch=$!
 	fi
 	"$@" </dev/null >"$log" 2>&1 || status=$?
-	if [ "${V:-}" = 1 ]; then
-		sleep 1
-		kill $tail_pid
+	if [ -n "$watch" ]; then
+		[ "${V:-}" != 1 ] || sleep 1
+		kill $watch
+		wait $watch 2>/dev/null || :
+		[ "${V:-}" = 1 ] || [ ! -t 1 ] || printf '\r%s ... \033[K' "$text"
 	fi
 	ms=$((($(date +%s%N) - begin) / 1000000))
 	[ $status = 0 ] && result=ok || result=FAILED

@@ -3,7 +3,8 @@
 #
 # Tests of the harness itself, in KTAP: apply.sh on a tree of three files,
 # mkroot.sh when it fails, docs.sh with a make of its own, the libraries that
-# build.sh finds, and how test.py reads results.
+# build.sh finds, how far a step is, the mutants of a file, and how test.py reads
+# results.
 here=$(cd "$(dirname "$0")" && pwd)
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
@@ -153,6 +154,69 @@ libraries() { # Each file comes after its folder, and the loader is one.
 }
 check "initramfs: a program and its libraries" libraries
 
+# How far a step is, by what is in its log so far
+how_far() { # SCRIPT FUNCTION EXPECTED, of the log on stdin
+	eval "$(awk -v name="$2() {" 'index($0, name) == 1 { on = 1 } on
+				      on && (/^}$/ || /; }$/) { exit }' "$here/$1")"
+	[ "$($2)" = "$3" ]
+}
+check "how far: packages" how_far harness.sh installed \
+	"5 packages: 2 got, 1 unpacked, 0 set up" <<'END'
+0 upgraded, 3 newly installed, 0 to remove and 0 not upgraded.
+Get:1 somewhere/main amd64 one
+Get:2 somewhere/main amd64 two
+Unpacking one (1-1) ...
+0 upgraded, 2 newly installed, 0 to remove and 0 not upgraded.
+END
+check "how far: the kernel source" how_far prepare.sh unpacked 50% <<'END'
+bytes: 40960000
+tar: records: 1000
+tar: records: 2000
+END
+check "how far: compiled" how_far build.sh built "2 files" <<'END'
+make: Entering directory '/somewhere'
+  CC      one.o
+  LD      two.o
+END
+
+cat >mutated.c <<'END'
+#include <linux/one.h>
+
+static int one(struct two *two, int n)
+{
+	guard(mutex)(&two->lock);
+	if (!two || n < 3 && two->n)
+		return -EINVAL;
+	two->n = n;
+	return 0;
+}
+END
+mutants() { # EXPRESSION of mutants, text and new
+	PYTHONPATH=$here python3 -B -c "
+from mutate import mutate
+text = open('mutated.c').read()
+mutants, new = mutate('mutated.c', text, 7)
+kinds = {(m.line, m.kind) for m in mutants}
+assert $1, (kinds, new)"
+}
+check "mutants: of each kind, where it is" mutants "kinds == {
+	(5, 'lock'), (6, 'negate'), (6, 'bound'), (6, 'logic'), (7, 'error'),
+	(8, 'statement')}"
+check "mutants: numbered from the first" \
+	mutants "[m.number for m in mutants] == list(range(7, 7 + len(mutants)))"
+check "mutants: each is switched on by its number" \
+	mutants "all(f'msi_mutant == {m.number} ' in new or
+		     f'msi_mutant != {m.number})' in new or
+		     f'msi_mutant == {m.number})' in new for m in mutants)"
+check "mutants: lines stay where they are" \
+	mutants "len(new.splitlines()) == len(text.splitlines())"
+check "mutants: what does not compile is left out" \
+	mutants "mutate('mutated.c', text, 1, {m.key for m in mutants})[1] == text"
+
+check "coverage: functions and their lines" env PYTHONPATH="$here" python3 -B -c "
+import coverage
+assert list(coverage.functions(open('mutated.c').read())) == [('one', 3, 10)]"
+
 # Of the first document all is good, the second has a failure and a skip, and
 # the third ends early.
 cat >ktap <<'END'
@@ -185,7 +249,7 @@ results = list(test.ktap(open('ktap').read()))
 good = {name: good for name, good, _ in results}
 def ran(name):
     return next(test.ran([name], results))[1]
-assert $1, results"
+assert ($1), results"
 }
 check "results: a document" results "good['one.a'] is True"
 check "results: the next one" \
@@ -194,5 +258,10 @@ check "results: one which ends early" \
 	results "any(n.startswith('three') and g is False for n, g in good.items())"
 check "results: a suite ran" results "ran('one') and ran('two')"
 check "results: a skipped test did not" results "not ran('two.b')"
+check "results: what runs a test again" results "
+	test.again('test', 'uml', 'msi_table_free.one.two') ==
+	'make test SUITE=uml TEST=msi_table_free.one'"
+check "results: a script as a whole" results "
+	test.again('test', 'tools', 'one.two') == 'make test SUITE=tools'"
 check "results: nor one which is not there" \
 	results "not ran('four') and not ran('o')"

@@ -20,10 +20,10 @@ import sys
 import tempfile
 import time
 
+import machine
 import test
 
-KCSAN_BUILD = test.BUILD.parent / 'build-kcsan'
-UML_BUILD = test.BUILD.parent / 'build-uml-debug'
+KCSAN_BUILD = machine.BUILDS / 'build-kcsan'
 
 # The edu device in a slot. Native hotplug is what is left without that of ACPI.
 REMAP = ['-device', 'intel-iommu,intremap=on']
@@ -51,15 +51,15 @@ SUITES = {
               PLANTED),
     'model': (UML, 'RUN=torture TASK=model', 30,
               [*MODEL, 'model: faults of memory', 'shared: faults of memory']),
-    'model-smp': ([*test.INTEL, *test.CARDS], 'RUN=torture TASK=model', 20,
+    'model-smp': ([*machine.INTEL, *machine.CARDS], 'RUN=torture TASK=model', 20,
                   MODEL),
     'hotplug-acpi': (SLOT, 'RUN=removal TASK=unplug', 50, REMOVAL),
     'hotplug-native': ([*SLOT, *NATIVE], 'RUN=removal TASK=surprise', 20,
                        [*REMOVAL, 'removal: surprises']),
-    'igb-intel': ([*test.INTEL, *test.CARDS], 'RUN=torture TASK=igb', 15, IGB),
+    'igb-intel': ([*machine.INTEL, *machine.CARDS], 'RUN=torture TASK=igb', 15, IGB),
     # An interrupt which moves may be sent again when another one with its
     # vector is pending; "interrupt handlers have to cope", says x86.
-    'igb-plain': ([*test.PLAIN, *test.CARDS],
+    'igb-plain': ([*machine.PLAIN, *machine.CARDS],
                   'RUN=torture TASK=igb msi_table_pci_torture.spurious=1', 15,
                   IGB),
     'rebind': (SLOT, 'RUN=removal TASK=rebind', 15, REMOVAL),
@@ -72,7 +72,7 @@ SUITES = {
 # CPUs; but such a machine has no data races, so KCSAN does without resets.
 KCSAN_SUITES = {
     'model-kcsan': SUITES['model-smp'],
-    'igb-kcsan': ([*test.INTEL, *test.CARDS],
+    'igb-kcsan': ([*machine.INTEL, *machine.CARDS],
                   'RUN=torture TASK=igb msi_table_pci_torture.resets=0', 15,
                   [figure for figure in IGB if figure != 'igb: resets']),
 }
@@ -205,7 +205,7 @@ class Host:
             self.not_before = time.monotonic() + 0.5
 
 
-class Boot(test.Boot):
+class Boot(machine.Boot):
     """One boot of QEMU, with somebody at the machine.
 
     .stuck: it did not even get to init, and said nothing.
@@ -218,7 +218,7 @@ class Boot(test.Boot):
             super().__init__(name, [*command, '-qmp',
                                     f'unix:{self.qmp},server=on,wait=off'],
                              timeout)
-        if test.SPLAT.search(self.console):
+        if machine.SPLAT.search(self.console):
             self.stuck = False
 
     def attend(self, process, log, timeout):
@@ -350,11 +350,11 @@ def suite(name, seconds, seed, build):
     timeout = 2 * seconds + OVERHEAD
     results = []
     if devices is UML:
-        boot = test.Boot(f'torture-{name}', test.uml(append, UML_BUILD, '4G'),
+        boot = machine.Boot(f'torture-{name}', machine.uml(append, machine.UML_BUILD, '4G'),
                          timeout)
     else:
         tcg = 'tcg' if needed is MODEL or build == KCSAN_BUILD else ONE_THREAD
-        command = test.qemu(devices, append, build, tcg=tcg)
+        command = machine.qemu(devices, append, build, tcg=tcg)
         boot = Boot(f'torture-{name}', command, timeout)
         # Seen once in some hundred boots with one thread, and long before there
         # is a device: nothing came of it to be judged. Twice is a failure.
@@ -385,7 +385,7 @@ def suite(name, seconds, seed, build):
 
 def main(seconds, seed, kind='', only=None):
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    build = KCSAN_BUILD if kind else test.BUILD
+    build = KCSAN_BUILD if kind else machine.BUILD
     suites = KCSAN_SUITES if kind else SUITES
     if only and only not in suites:
         return f'no suite {only}; there are: {" ".join(suites)}'
@@ -403,7 +403,7 @@ def main(seconds, seed, kind='', only=None):
         return suite(name, max(share, 5), seed, build)
 
     return test.test(names, {name: lambda name=name: run(name)
-                             for name in names})
+                             for name in names}, 'torture')
 
 
 if __name__ == '__main__':

@@ -1,13 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# The suites which let every allocation fail in turn.
+# FAIL=, suites which let every allocation fail in turn, with commas.
 . /guest/failslab.sh
 
 say() { echo "$*" >/dev/kmsg; }
 
 prepare_failslab
-for suite in msi_table_fail msi_table_pci_fail; do
+for suite in $(echo "$FAIL" | tr , ' '); do
 	# The kernel numbers and prints the results itself, from 1 each time.
 	say "KTAP version 1"
 	say "1..1"

@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Boot a kernel in QEMU or as user mode Linux, and read its console."""
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import threading
+
+HERE = pathlib.Path(__file__).resolve().parent
+TREE = pathlib.Path(os.environ['TREE'])
+BUILDS = pathlib.Path(os.environ['BUILDS'])
+BUILD = BUILDS / 'build-debug'
+UML_BUILD = BUILDS / 'build-uml-debug'
+LOGS = pathlib.Path(os.environ['MSI_TABLE_CACHE']) / 'log'
+HOST_LOGS = pathlib.Path(os.environ['HOST_CACHE']) / 'log'
+
+sys.path.insert(0, str(TREE / 'tools/testing/kunit'))
+from kunit_parser import TestStatus, parse_run_tests  # noqa: E402
+from kunit_printer import null_printer  # noqa: E402
+
+SPLAT = re.compile(
+    r'WARNING:|BUG:|KASAN:|UBSAN:|ODEBUG:|Oops|Call Trace:|kernel BUG at|'
+    r'Kernel panic|general protection|DEBUG_LOCKS_WARN|suspicious RCU|'
+    r'INFO: (task|rcu|possible|inconsistent|trying|HARDIRQ|SOFTIRQ)|'
+    r'possible .*(deadlock|recursive)|bad unlock balance|held lock freed|'
+    r'scheduling while atomic|sleeping function|nobody cared|No irq handler for|'
+    r'INTR-REMAP|'
+    r'rust_kernel: panicked|'
+    r'Cannot allocate a kmemleak_object|Kernel memory leak detector disabled')
+# What kmemleak says of one object, and the one test which leaks by design: it
+# passes every handle to mem::forget() and shows that nothing else happens.
+LEAK = re.compile(r'^unreferenced object.*\n(?: .*\n)*', re.MULTILINE)
+LEAKS_BY_DESIGN = 'kernel3msi5tests5suite40kunit_rust_wrapper_whatever_is_forgotten'
+END = re.compile(r'msi_table: end of the run, status 0$', re.MULTILINE)
+KTAP_START = re.compile(r'^(?=KTAP version 1$)', re.MULTILINE)
+
+EDU = 'edu,dma_mask=0xffffffff'
+PLAIN = ['-device', EDU]
+INTEL = ['-device', 'intel-iommu,intremap=on', *PLAIN]
+INTEL_CM = ['-device', 'intel-iommu,intremap=on,caching-mode=on', *PLAIN]
+# A message that the edu writes by DMA has no requester id, and the IOMMU takes
+# it for one of the IOAPIC, which QEMU says is 00:14.0: so that is where the edu
+# goes. Linux wants a south bridge there, or does without remapping; it is told
+# to look elsewhere. The pins of the IOAPIC are lost by that, the one of the
+# boot-time timer check among them.
+AMD = ['-device', 'amd-iommu,intremap=on', '-device', f'{EDU},addr=14.0']
+AMD_APPEND = 'ivrs_ioapic=0@0000:00:1f.0 no_timer_check'
+
+# For the KUnit suites: MSI-X and virtual functions, twice, and multiple MSI. On
+# one bus the virtual functions of the two would overlap.
+CARDS = ['-device', 'pcie-root-port,id=port1,chassis=1',
+         '-device', 'pcie-root-port,id=port2,chassis=2',
+         '-device', 'igb,bus=port1', '-device', 'igb,bus=port2',
+         '-device', 'nec-usb-xhci,msi=on,msix=off']
+
+BOOT = 'loglevel=8 printk.time=0 printk.devkmsg=on panic=-1'
+if os.environ.get('COVERAGE'):
+    BOOT += ' COVERAGE=1'
+
+
+def qemu(devices, append, build=BUILD, serial='stdio', tcg='tcg', kvm=None):
+    # With 5-level page tables KASAN reports, now and then, an interrupt that
+    # comes while identify_boot_cpu() has the features of the CPU cleared.
+    kvm = os.environ.get('KVM') == '1' if kvm is None else kvm
+    accel = ['kvm', '-cpu', 'host'] if kvm else [tcg, '-cpu', 'max,la57=off']
+    return ['qemu-system-x86_64',
+            '-M', 'q35,kernel-irqchip=split', '-accel', *accel,
+            '-smp', '2', '-m', '1G', '-nodefaults', '-display', 'none',
+            '-no-reboot', '-serial', serial, *devices,
+            '-kernel', build / 'arch/x86/boot/bzImage',
+            '-initrd', build / 'initramfs.cpio',
+            '-append', f'console=ttyS0 {BOOT} {append}']
+
+
+def uml(append, build, memory):
+    """User mode Linux: no hardware, and the speed of the machine."""
+    return [build / 'linux', f'mem={memory}', 'con=null', 'con0=null,fd:1',
+            'seccomp=on', f'initrd={build}/initramfs.cpio',
+            *f'{BOOT} {append}'.split()]
+
+
+class Boot:
+    """One boot, of a command whose output is the console.
+
+    .console is its text, .trouble what went wrong if not None.
+    """
+
+    running = set()
+    lock = threading.Lock()
+    stopping = False
+
+    def __init__(self, name, command, timeout=900):
+        log = LOGS / f'boot-{name}.log'
+        self.log = HOST_LOGS / log.name
+        self.trouble = None
+        with log.open('wb') as console, self.start(command, console) as process:
+            try:
+                errors = self.attend(process, log, timeout)
+                if process.returncode:
+                    self.trouble = errors or f'exit status {process.returncode}'
+            except subprocess.TimeoutExpired as late:
+                self.trouble = f'no end within {late.timeout} s\n' + \
+                    (late.output or '')
+            finally:
+                process.kill()
+                with self.lock:
+                    self.running.remove(process)
+        self.console = log.read_text(errors='replace').replace('\r', '')
+        if not self.trouble and not END.search(self.console):
+            self.trouble = 'the run did not reach its end'
+
+    def start(self, command, console):
+        with self.lock:
+            if self.stopping:
+                sys.exit(1)
+            process = subprocess.Popen(command, stdin=subprocess.DEVNULL,
+                                       text=True, stdout=console,
+                                       stderr=subprocess.PIPE)
+            self.running.add(process)
+        return process
+
+    @classmethod
+    def stop(cls):
+        """No boot goes on, and none begins."""
+        with cls.lock:
+            cls.stopping = True
+            for process in cls.running:
+                process.kill()
+
+    def attend(self, process, log, timeout):
+        """Until it has ended; what it had to say besides."""
+        return process.communicate(timeout=timeout)[1]
+
+    def health(self):
+        """(name, passed, detail) of what no boot may do."""
+        splats = [line for line in self.console.splitlines()
+                  if SPLAT.search(line)]
+        leaks = [leak for leak in LEAK.findall(self.console)
+                 if LEAKS_BY_DESIGN not in leak]
+        return [('no splat', not splats, '; '.join(splats[:3])),
+                ('no leak', not leaks, '\n'.join(leaks[:3])),
+                ('reaches its end', not self.trouble, self.trouble)]
+
+    def results(self):
+        """(name, passed or None if skipped, detail) of each test."""
+        return [*ktap(self.console), *self.health()]
+
+
+def ktap(text):
+    """Results of the leaves of KTAP output, by the kernel's own parser.
+
+    It knows one document in a text, and here may be several.
+    """
+    def leaves(test, path):
+        path = [*path, test.name] if test.name != 'main' else path
+        name = '.'.join(path)
+        for subtest in test.subtests:
+            yield from leaves(subtest, path)
+        if test.status == TestStatus.SKIPPED:
+            if not test.subtests:
+                yield (name, None, test.skip_reason)
+        elif not test.subtests:
+            yield (name, test.status == TestStatus.SUCCESS,
+                   '\n'.join(test.log[-10:]))
+        elif test.counts.errors:
+            yield (name, False, 'malformed KTAP, or a test that crashed')
+
+    for document in KTAP_START.split(text)[1:] or [text]:
+        yield from leaves(parse_run_tests(document.splitlines(), null_printer),
+                          [])

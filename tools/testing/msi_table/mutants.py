@@ -1,0 +1,262 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""mutants.py N SEED [quick] - plant faults in what is ours, and see which tests notice.
+
+Of all mutants (see mutate.py) N are tried, chosen by SEED; 0 means all, and a
+random seed. Two kernels have them, of which a boot switches one on. Whatever
+fails in it, or does not end in time, kills the mutant. mutants.equivalent names
+those which change nothing that a test could see, and why. Leaves the list of the
+others which survive in build/mutants. A quick run is about the core in C, with
+its tests in user mode Linux alone.
+"""
+import collections
+import concurrent.futures
+import os
+import pathlib
+import random
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import machine
+import test
+from mutate import C_DEFINITIONS, RUST_DEFINITIONS, mutate
+
+SRC = pathlib.Path(os.environ['SRC'])
+OUT = SRC / 'build/mutants'
+EQUIVALENT = machine.HERE / 'mutants.equivalent'
+# A tree of its own, since all files with mutants look changed.
+TREE = machine.BUILDS / 'linux-mutants'
+TOP = {'c': 'kernel/irq/msi_table.c', 'rs': 'rust/kernel/msi.rs'}
+GOAL = 95
+# Above what the tests need without a mutant: the machine has other work, too.
+SLACK = 3
+
+BUILDS = [('uml-mutants', 'debug', 'kunit', 'uml'),
+          ('mutants', 'base', 'kunit', 'test')]
+QUICK_BUILDS = [('uml-mutants-quick', 'kunit', 'uml', 'norust')]
+
+# What can see a mutant, the quickest first: a name, the command line, and which
+# kernel it is for.
+C_TESTS = ('fake', 'RUN=kunit kunit.filter_glob=msi_table*', 'uml')
+FAIL_TESTS = ('fail', f'RUN=fail FAIL={test.FAIL_SUITE} kunit.autorun=0', 'uml')
+RUST_TESTS = ('rust', 'RUN=kunit kunit.filter_glob=rust_*', 'uml')
+PCI_TESTS = ('pci', 'RUN=kunit kunit.filter_glob=*msi_*pci*', 'qemu')
+PLAIN_TESTS = ('plain', 'RUN=kunit kunit.filter_glob=msi_table_[dmw]*', 'qemu')
+STAGES = {'kernel': [C_TESTS, FAIL_TESTS, RUST_TESTS, PCI_TESTS, PLAIN_TESTS],
+          'drivers': [PCI_TESTS, PLAIN_TESTS],
+          'rust': [RUST_TESTS, PCI_TESTS]}
+FAILED = re.compile(rb'^ *not ok ', re.MULTILINE)
+
+
+class Boot(machine.Boot):
+    """One which ends as soon as something has failed."""
+
+    def attend(self, process, log, timeout):
+        deadline = time.monotonic() + timeout
+        while process.poll() is None:
+            if time.monotonic() > deadline:
+                raise subprocess.TimeoutExpired('boot', timeout)
+            time.sleep(0.1)
+            text = log.read_bytes()
+            if FAILED.search(text) or \
+                    machine.SPLAT.search(text.decode(errors='replace')):
+                process.kill()
+        return process.communicate()[1]
+
+
+def sources():
+    """The files of ours which have mutants."""
+    return [*sorted(SRC.glob('kernel/irq/msi_table*.c')),
+            SRC / 'drivers/pci/msi/table.c',
+            SRC / TOP['rs'],
+            *sorted(path for path in SRC.glob('rust/kernel/msi/*.rs')
+                    if path.name not in ('tests.rs', 'fake.rs'))]
+
+
+def plant(dropped):
+    """All mutants, in the tree for them."""
+    mutants = []
+    for path in sources():
+        name = str(path.relative_to(SRC))
+        new, text = mutate(name, path.read_text(), len(mutants) + 1,
+                           dropped[name])
+        if name == TOP['c']:
+            text += C_DEFINITIONS
+        if name == TOP['rs']:
+            text += RUST_DEFINITIONS
+        target = TREE / name
+        if not target.exists() or target.read_text() != text:
+            target.write_text(text)
+        mutants += new
+    return mutants
+
+
+def build(name, *fragments):
+    env = dict(os.environ, TREE=str(TREE))
+    return subprocess.run(['sh', machine.HERE / 'build.sh', name, *fragments],
+                          env=env, check=False).returncode == 0
+
+
+def not_compiled(name, mutants):
+    """The mutants on lines which the compiler complains about."""
+    log = (machine.LOGS / f'build-{name}.log').read_text(errors='replace')
+    lines = set()
+    for path, line in re.findall(r'(?:^|-->) *(\S+?):(\d+):\d+', log,
+                                 re.MULTILINE):
+        lines.add((path.removeprefix(f'{TREE}/'), int(line)))
+    return [mutant for mutant in mutants
+            if (mutant.path, mutant.line) in lines]
+
+
+def build_all(builds):
+    """The mutants which compile, and how many did not.
+
+    What has none is a link to the tree for everything else.
+    """
+    skip = [f'--exclude=/{path.relative_to(SRC)}' for path in sources()]
+    subprocess.run(['rsync', '-a', '--delete', *skip,
+                    f'--link-dest={machine.TREE}', f'{machine.TREE}/',
+                    f'{TREE}/'], check=True)
+    dropped = collections.defaultdict(set)
+    n_dropped = 0
+    for name, *fragments in builds:
+        mutants = plant(dropped)
+        while not build(name, *fragments):
+            bad = not_compiled(name, mutants)
+            if not bad:
+                sys.exit('the kernel with the mutants does not build')
+            for mutant in bad:
+                print(f'does not compile: {mutant}')
+                dropped[mutant.path].add(mutant.key)
+            n_dropped += len(bad)
+            mutants = plant(dropped)
+    return mutants, n_dropped
+
+
+def boot(builds, name, stage, number, timeout):
+    _, append, kind = stage
+    append += f' msi_mutant={number}'
+    build = machine.BUILDS / f'build-{builds[kind == "qemu"][0]}'
+    command = machine.uml(append, build, '1G') if kind == 'uml' else \
+        machine.qemu([*machine.INTEL, *machine.CARDS], append, build)
+    return Boot(f'mutant-{name}', command, timeout)
+
+
+def time_outs(builds, stages):
+    """What each needs without a mutant, with which nothing fails."""
+    needs = {}
+    for stage in stages:
+        begin = time.monotonic()
+        booted = boot(builds, stage[0], stage, 0, 1800)
+        needs[stage] = SLACK * (time.monotonic() - begin) + 10
+        print(f'{stage[0]}: {time.monotonic() - begin:.0f} s')
+        bad = [name for name, good, _ in booted.results()
+               if good is not None and not good]
+        if bad:
+            sys.exit(f'without a mutant these fail: {bad} ({booted.log})')
+    return needs
+
+
+def killer(builds, mutant, timeouts):
+    """The name of the stage which sees it, or None."""
+    for stage in STAGES[mutant.path.partition('/')[0]]:
+        if stage not in timeouts:
+            continue
+        booted = boot(builds, mutant.number, stage, mutant.number,
+                      timeouts[stage])
+        (machine.LOGS / f'boot-mutant-{mutant.number}.log').unlink()
+        if any(good is not None and not good
+               for _, good, _ in booted.results()):
+            return stage[0]
+    return None
+
+
+def equivalents():
+    """What the list says of a mutant, without its line: why it is none."""
+    reasons = {}
+    for line in EQUIVALENT.read_text().splitlines():
+        if line.startswith('\t'):
+            reasons[mutant] = line.strip()
+        elif line and not line.startswith('#'):
+            mutant = line
+    return reasons
+
+
+def without_line(mutant):
+    return re.sub(r':\d+:', ':', str(mutant), count=1)
+
+
+def main(n, seed, quick=''):
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    OUT.mkdir(parents=True, exist_ok=True)
+    begin = time.monotonic()
+    builds = QUICK_BUILDS if quick else BUILDS
+    planted, n_dropped = build_all(builds)
+    reasons = equivalents()
+    unknown = set(reasons) - set(map(without_line, planted))
+    if unknown:
+        print('mutants.equivalent names what there is not:', *unknown, sep='\n')
+        return 1
+    seed = int(seed) or random.randrange(1, 2**31)
+    if quick:
+        planted = [mutant for mutant in planted
+                   if mutant.path.startswith('kernel/')]
+    chosen = random.Random(seed).sample(planted, int(n) or len(planted))
+    todo = [mutant for mutant in chosen if without_line(mutant) not in reasons]
+    print(f'{len(planted)} mutants, {n_dropped} more do not compile; '
+          f'{len(chosen)} are tried (N={len(chosen)} SEED={seed}), '
+          f'{len(chosen) - len(todo)} of them are equivalent')
+    timeouts = time_outs(builds, [C_TESTS, FAIL_TESTS] if quick else
+                         [C_TESTS, FAIL_TESTS, RUST_TESTS, PCI_TESTS,
+                          PLAIN_TESTS])
+
+    survivors = []
+    counts = collections.defaultdict(collections.Counter)
+    for mutant in chosen:
+        counts[mutant.path]['tried'] += 1
+        counts[mutant.path]['equivalent'] += without_line(mutant) in reasons
+    with concurrent.futures.ThreadPoolExecutor(test.JOBS) as pool:
+        try:
+            pending = {pool.submit(killer, builds, mutant, timeouts): mutant
+                       for mutant in todo}
+            for i, done in enumerate(
+                    concurrent.futures.as_completed(pending), 1):
+                mutant, stage = pending[done], done.result()
+                counts[mutant.path][stage or 'survived'] += 1
+                if not stage:
+                    survivors.append(mutant)
+                    print(f'survives ({mutant.number}): {mutant}', flush=True)
+                if i % 25 == 0:
+                    print(f'    {i} of {len(todo)}, '
+                          f'{time.monotonic() - begin:.0f} s', flush=True)
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+            Boot.stop()
+
+    columns = ['tried', 'fake', 'fail', 'rust', 'pci', 'plain', 'equivalent',
+               'survived']
+    counts['all'] = sum(counts.values(), collections.Counter())
+    report = [f'{"":30}' + ''.join(f'{name:>11}' for name in columns)]
+    report += [f'{path:30}' + ''.join(f'{count[name]:11}' for name in columns)
+               for path, count in counts.items()]
+    killed = len(todo) - len(survivors)
+    percent = 100 * (killed + len(chosen) - len(todo)) / len(chosen)
+    report.append(f'{percent:.1f}% are killed or equivalent; the goal of a run '
+                  f'which is not quick is {GOAL}%')
+    print(*report, sep='\n')
+    survivors.sort(key=lambda mutant: mutant.number)
+    (OUT / 'survivors').write_text(''.join(f'{mutant}\n'
+                                           for mutant in survivors))
+    (OUT / 'report').write_text('\n'.join(report) + '\n')
+    # What survives a quick run others may kill. It shows that all of this works.
+    return int(killed == 0 if quick else percent < GOAL)
+
+
+if __name__ == '__main__':
+    try:
+        sys.exit(main(*sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit(130)
