@@ -454,16 +454,38 @@ static const void *fail_gen_params(struct kunit *test, const void *prev, char *d
 	return &param;
 }
 
-/* The same for memory, which has many points: batches on one kind of store only */
-static const void *fail_gen_memory_params(struct kunit *test, const void *prev, char *desc)
+/* Memory has many points: batches on one kind of store only */
+static const void *fail_gen_some(struct kunit *test, const void *prev, char *desc, bool mmio,
+				 bool memory)
 {
 	const struct fail_param *param;
 
 	do {
 		prev = fail_gen_params(test, prev, desc);
 		param = prev;
-	} while (param && param->op->max > 1 && param->variant != fail_variants);
+	} while (param && (!param->variant->ops != mmio ||
+			   (memory && param->op->max > 1 && param->variant != fail_variants)));
 	return param;
+}
+
+static const void *fail_gen_store(struct kunit *test, const void *prev, char *desc)
+{
+	return fail_gen_some(test, prev, desc, false, false);
+}
+
+static const void *fail_gen_store_memory(struct kunit *test, const void *prev, char *desc)
+{
+	return fail_gen_some(test, prev, desc, false, true);
+}
+
+static const void *fail_gen_mmio(struct kunit *test, const void *prev, char *desc)
+{
+	return fail_gen_some(test, prev, desc, true, false);
+}
+
+static const void *fail_gen_mmio_memory(struct kunit *test, const void *prev, char *desc)
+{
+	return fail_gen_some(test, prev, desc, true, true);
 }
 
 static unsigned int fail_points;
@@ -580,13 +602,19 @@ static int fail_suite_init(struct kunit_suite *suite)
 
 static void fail_suite_exit(struct kunit_suite *suite)
 {
-	kunit_log(KERN_INFO, suite, KUNIT_SUBTEST_INDENT "# msi_table_fail: %u failure points",
+	kunit_log(KERN_INFO, suite, KUNIT_SUBTEST_INDENT "# %s: %u failure points", suite->name,
 		  fail_points);
 }
 
 static struct kunit_case fail_cases[] = {
-	KUNIT_CASE_PARAM(fail_parent_and_store, fail_gen_params),
-	KUNIT_CASE_PARAM(fail_memory, fail_gen_memory_params),
+	KUNIT_CASE_PARAM(fail_parent_and_store, fail_gen_store),
+	KUNIT_CASE_PARAM(fail_memory, fail_gen_store_memory),
+	{ }
+};
+
+static struct kunit_case fail_mmio_cases[] = {
+	KUNIT_CASE_PARAM(fail_parent_and_store, fail_gen_mmio),
+	KUNIT_CASE_PARAM(fail_memory, fail_gen_mmio_memory),
 	{ }
 };
 
@@ -599,4 +627,14 @@ static struct kunit_suite fail_suite = {
 	.test_cases	= fail_cases,
 };
 
-kunit_test_suite(fail_suite);
+/* Apart, since not every machine can access memory like MMIO */
+static struct kunit_suite fail_mmio_suite = {
+	.name		= "msi_table_fail_mmio",
+	.suite_init	= fail_suite_init,
+	.suite_exit	= fail_suite_exit,
+	.init		= fail_init,
+	.exit		= fail_exit,
+	.test_cases	= fail_mmio_cases,
+};
+
+kunit_test_suites(&fail_suite, &fail_mmio_suite);

@@ -82,7 +82,8 @@ def main(build, *fragments):
     all_config.write_text('\n'.join(asked.values()) + '\n')
     env = dict(os.environ, KCONFIG_CONFIG=str(partial),
                KCONFIG_ALLCONFIG=str(all_config))
-    subprocess.run(['make', '-C', tree, f'O={build}', 'allnoconfig'], env=env, check=True)
+    subprocess.run(['make', '-C', tree, f'O={build}', 'allnoconfig'], env=env,
+                   check=True)
 
     have = options(partial.read_text())
     missing = [line for option, line in wanted(fragments).items()

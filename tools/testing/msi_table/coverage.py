@@ -3,8 +3,9 @@
 """coverage.py - which lines and branches of what is ours the tests reach.
 
 By what make test left behind, of the files in C, and of the functions which the
-patches touch in others. Shows a table, and leaves HTML in build/coverage. A line which is not reached has to be
-in coverage.unreached, with the reason, and what stands there must not be reached.
+patches touch in others. Shows a table, and leaves HTML in build/coverage. A line
+which is not reached has to be in coverage.unreached, with the reason, and what
+stands there must not be reached.
 """
 import base64
 import collections
@@ -60,8 +61,9 @@ def gcovr(*arguments):
                for word in ('--filter', str(machine.TREE / pattern)
                             .replace('*', '.*'))]
     subprocess.run(['gcovr', '--root', machine.TREE, *filters,
-                    '--gcov-ignore-errors=all', '--gcov-ignore-parse-errors=all',
-                    *arguments], check=True, cwd=machine.TREE)
+                    '--gcov-ignore-errors=all',
+                    '--gcov-ignore-parse-errors=all', *arguments],
+                   check=True, cwd=machine.TREE)
 
 
 def patched():

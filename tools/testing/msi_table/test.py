@@ -10,7 +10,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 
 import configure
@@ -24,15 +23,16 @@ C_SUITES = [
     'msi_table_create', 'msi_table_alloc', 'msi_table_irq', 'msi_table_free',
     'msi_table_threads', 'msi_table_batch', 'msi_table_slow', 'msi_table_mmio',
     'msi_table_watch', 'msi_table_power', 'msi_table_aux', 'msi_table_look',
-    'msi_table_recycle', 'msi_table_fail',
+    'msi_table_recycle', 'msi_table_fail', 'msi_table_fail_mmio',
 ]
 RUST_SUITES = [
     'rust_kernel_msi', 'rust_kernel_msi_batch', 'rust_kernel_msi_stores',
     'rust_kernel_msi_mmio', 'rust_kernel_msi_lent', 'rust_kernel_msi_auxiliary',
     'rust_kernel_msi_watch',
 ]
+FAKE_SUITES = ['irq_test_cases', 'rust_doctests_kernel', *C_SUITES, *RUST_SUITES]
 # Those which access memory as MMIO, which user mode Linux can not
-MMIO_SUITES = {'msi_table_mmio', 'rust_kernel_msi_mmio'}
+MMIO_SUITES = {'msi_table_mmio', 'msi_table_fail_mmio', 'rust_kernel_msi_mmio'}
 PCI_SUITES = [
     'rust_kernel_msi_pci', 'msi_table_pci', 'msi_table_pci_vectors',
     'msi_table_pci_affinity', 'msi_table_pci_store', 'msi_table_pci_fake',
@@ -56,7 +56,8 @@ MANY_TEST = 'msi_table_look.look_at_many'
 HOTPLUG_TESTS = ['msi_table_pci_affinity.pci_affinity_cpu_off',
                  'msi_table_pci_affinity.pci_affinity_cpu_off_firing']
 # Those which let everything fail in turn
-FAIL_SUITE, PCI_FAIL_SUITE = 'msi_table_fail', 'msi_table_pci_fail'
+FAIL_SUITE, MACHINE_FAIL_SUITES = 'msi_table_fail', ['msi_table_fail_mmio',
+                                                     'msi_table_pci_fail']
 
 FAILURE_POINTS = re.compile(r'# (msi_table\w*): (\d+) failure points$',
                             re.MULTILINE)
@@ -67,10 +68,9 @@ REFUSED = re.compile(r'^.*(?:No irq handler for \d+\.\d+|'
                      r'\[INTR-REMAP\] Request device).*\n', re.MULTILINE)
 
 # The devices, what to tell the kernel, what has to run, and whether a test may
-# be skipped. In user mode Linux there is no device, nor lockdep, kmemleak or a
-# second CPU; but it is fast, and has KASAN. What is of the rest of the kernel
-# (the doctests) need not run a second time, and what is on a fake parent once
-# more where those are.
+# be skipped. In user mode Linux there is no device, nor lockdep, kmemleak, MMIO or
+# a second CPU; but it is fast, and has KASAN. Suites on a fake parent run once
+# where those are, and need not run a second time.
 UML = None
 SUSPEND = f'kunit.filter_glob={SUSPEND_TEST} msi_table_pci_kunit.suspend=1'
 HOTPLUG = ('kunit.filter_glob=msi_table_pci_affinity '
@@ -78,15 +78,12 @@ HOTPLUG = ('kunit.filter_glob=msi_table_pci_affinity '
 # Whoever waits for a test does so uninterruptibly.
 PATIENT = 'sysctl.kernel.hung_task_timeout_secs=0'
 KUNIT_BOOTS = {
-    'kunit': (INTEL, 'RUN=kunit kunit.filter_glob=*msi*',
-              [*C_SUITES, *RUST_SUITES, *PCI_SUITES], True),
-    'uml': (UML, 'RUN=kunit', ['irq_test_cases', 'rust_doctests_kernel',
-                               *sorted({*C_SUITES, *RUST_SUITES} - MMIO_SUITES)],
-            True),
+    'kunit': (INTEL, 'RUN=kunit', [*FAKE_SUITES, *PCI_SUITES], True),
+    'uml': (UML, 'RUN=kunit', sorted({*FAKE_SUITES} - MMIO_SUITES), True),
     'uml-fail': (UML, f'RUN=fail FAIL={FAIL_SUITE} kunit.autorun=0',
-                 [FAIL_SUITE], True),
-    'fail': (INTEL, f'RUN=fail FAIL={FAIL_SUITE},{PCI_FAIL_SUITE} '
-             f'kunit.autorun=0 {PATIENT}', [FAIL_SUITE, PCI_FAIL_SUITE], False),
+                 [FAIL_SUITE], False),
+    'fail': (INTEL, f'RUN=fail FAIL={",".join(MACHINE_FAIL_SUITES)} '
+             f'kunit.autorun=0 {PATIENT}', MACHINE_FAIL_SUITES, False),
     'kunit-plain': (PLAIN, 'RUN=kunit kunit.filter_glob=msi_table_[dmp]*',
                     PLAIN_SUITES, True),
     'suspend-intel': (INTEL, f'RUN=kunit {SUSPEND}', [SUSPEND_TEST], False),

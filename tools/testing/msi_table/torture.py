@@ -51,12 +51,13 @@ SUITES = {
               PLANTED),
     'model': (UML, 'RUN=torture TASK=model', 30,
               [*MODEL, 'model: faults of memory', 'shared: faults of memory']),
-    'model-smp': ([*machine.INTEL, *machine.CARDS], 'RUN=torture TASK=model', 20,
-                  MODEL),
+    'model-smp': ([*machine.INTEL, *machine.CARDS], 'RUN=torture TASK=model',
+                  20, MODEL),
     'hotplug-acpi': (SLOT, 'RUN=removal TASK=unplug', 50, REMOVAL),
     'hotplug-native': ([*SLOT, *NATIVE], 'RUN=removal TASK=surprise', 20,
                        [*REMOVAL, 'removal: surprises']),
-    'igb-intel': ([*machine.INTEL, *machine.CARDS], 'RUN=torture TASK=igb', 15, IGB),
+    'igb-intel': ([*machine.INTEL, *machine.CARDS], 'RUN=torture TASK=igb', 15,
+                  IGB),
     # An interrupt which moves may be sent again when another one with its
     # vector is pending; "interrupt handlers have to cope", says x86.
     'igb-plain': ([*machine.PLAIN, *machine.CARDS],
@@ -350,8 +351,9 @@ def suite(name, seconds, seed, build):
     timeout = 2 * seconds + OVERHEAD
     results = []
     if devices is UML:
-        boot = machine.Boot(f'torture-{name}', machine.uml(append, machine.UML_BUILD, '4G'),
-                         timeout)
+        boot = machine.Boot(f'torture-{name}',
+                            machine.uml(append, machine.UML_BUILD, '4G'),
+                            timeout)
     else:
         tcg = 'tcg' if needed is MODEL or build == KCSAN_BUILD else ONE_THREAD
         command = machine.qemu(devices, append, build, tcg=tcg)

@@ -487,7 +487,6 @@ static void pci_fake_static_contiguous(struct kunit *test)
  * struct igb_refusal - A parent which refuses, and looks at the device meanwhile
  * @igb:	The device
  * @granting:	What the domain of the parent does
- * @refusing:	The same, but with igb_refuse()
  * @grants:	How many interrupts the parent still has
  * @refused:	How often it had none
  * @msix_off:	How often MSI-X was off at that time
@@ -495,7 +494,6 @@ static void pci_fake_static_contiguous(struct kunit *test)
 static struct igb_refusal {
 	struct igb_test			*igb;
 	const struct irq_domain_ops	*granting;
-	struct irq_domain_ops		refusing;
 	unsigned int			grants;
 	unsigned int			refused;
 	unsigned int			msix_off;
@@ -514,6 +512,28 @@ static int igb_refuse(struct irq_domain *domain, unsigned int virq, unsigned int
 	return -ENOSPC;
 }
 
+static void igb_refusal_free(struct irq_domain *domain, unsigned int virq, unsigned int nr_irqs)
+{
+	igb_refusal.granting->free(domain, virq, nr_irqs);
+}
+
+static int igb_refusal_activate(struct irq_domain *domain, struct irq_data *data, bool reserve)
+{
+	return igb_refusal.granting->activate(domain, data, reserve);
+}
+
+static void igb_refusal_deactivate(struct irq_domain *domain, struct irq_data *data)
+{
+	igb_refusal.granting->deactivate(domain, data);
+}
+
+static const struct irq_domain_ops igb_refusal_ops = {
+	.alloc		= igb_refuse,
+	.free		= igb_refusal_free,
+	.activate	= igb_refusal_activate,
+	.deactivate	= igb_refusal_deactivate,
+};
+
 static void igb_use_refusing(struct kunit *test, unsigned int flags)
 {
 	struct igb_test *igb = test->priv;
@@ -524,11 +544,9 @@ static void igb_use_refusing(struct kunit *test, unsigned int flags)
 	igb_refusal = (struct igb_refusal) {
 		.igb		= igb,
 		.granting	= domain->ops,
-		.refusing	= *domain->ops,
 		.grants		= UINT_MAX,
 	};
-	igb_refusal.refusing.alloc = igb_refuse;
-	domain->ops = &igb_refusal.refusing;
+	domain->ops = &igb_refusal_ops;
 }
 
 /* The failure was that of the parent, and came when MSI-X was on already. */
