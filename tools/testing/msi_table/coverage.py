@@ -9,6 +9,7 @@ stands there must not be reached.
 """
 import base64
 import collections
+import functools
 import io
 import json
 import pathlib
@@ -66,6 +67,7 @@ def gcovr(*arguments):
                    check=True, cwd=machine.TREE)
 
 
+@functools.cache
 def patched():
     """The C files which patches change, with the lines they add."""
     added = collections.defaultdict(set)
