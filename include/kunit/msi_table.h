@@ -23,6 +23,8 @@ struct msi_fake_parent;
  * MSI_FAKE_NO_IMS:		Does not opt in to device-specific stores
  * MSI_FAKE_MASK_PARENT:	Insists on masking by itself, like the interrupt
  *				controllers with MSI_FLAG_PCI_MSI_MASK_PARENT
+ * MSI_FAKE_STARTUP_PARENT:	Insists on being told of startup and shutdown, like
+ *				those with MSI_FLAG_PCI_MSI_STARTUP_PARENT
  * MSI_FAKE_PCI_ONLY:		Serves no devices but those of PCI
  * MSI_FAKE_STABLE_MSG:		Messages do not change with the affinity, as with
  *				interrupt remapping
@@ -39,6 +41,7 @@ struct msi_fake_parent;
 #define MSI_FAKE_SINGLE		BIT(4)
 #define MSI_FAKE_NO_DYN		BIT(5)
 #define MSI_FAKE_CONTIGUOUS	BIT(6)
+#define MSI_FAKE_STARTUP_PARENT	BIT(7)
 
 struct msi_fake_parent *msi_fake_parent_create(unsigned int nr_vectors, unsigned int flags);
 void msi_fake_parent_destroy(struct msi_fake_parent *parent);

@@ -725,9 +725,11 @@ EXPORT_SYMBOL_GPL(msi_vector_free_irq);
  */
 int msi_vector_get_msg(const struct msi_vector *vector, struct msi_message *msg)
 {
+	bool valid = false;
+
 	scoped_irqdesc_get_and_lock(msi_vector_desc(vector)->irq, 0)
-		return msi_vector_read_msg(vector, msg) ? 0 : -EAGAIN;
-	return -EAGAIN;
+		valid = msi_vector_read_msg(vector, msg);
+	return valid ? 0 : -EAGAIN;
 }
 EXPORT_SYMBOL_GPL(msi_vector_get_msg);
 

@@ -42,7 +42,7 @@
 
 #define FAKE_FLAGS	(MSI_FAKE_NO_IMS | MSI_FAKE_MASK_PARENT | MSI_FAKE_PCI_ONLY |	\
 			 MSI_FAKE_STABLE_MSG | MSI_FAKE_SINGLE | MSI_FAKE_NO_DYN |	\
-			 MSI_FAKE_CONTIGUOUS)
+			 MSI_FAKE_CONTIGUOUS | MSI_FAKE_STARTUP_PARENT)
 
 /* Unlike any label a test is likely to use */
 #define FAKE_FIRST_HWIRQ	0xfa000
@@ -127,6 +127,12 @@ static void fake_irq_unmask(struct irq_data *data)
 		irq_work_queue(&irq->replay);
 }
 
+static unsigned int fake_irq_startup(struct irq_data *data)
+{
+	fake_irq_unmask(data);
+	return 0;
+}
+
 static int fake_irq_retrigger(struct irq_data *data)
 {
 	struct msi_fake_irq *irq = irq_data_get_irq_chip_data(data);
@@ -175,6 +181,8 @@ static void fake_irq_compose_msi_msg(struct irq_data *data, struct msi_msg *msg)
 
 static struct irq_chip msi_fake_chip = {
 	.name			= "MSI-fake",
+	.irq_startup		= fake_irq_startup,
+	.irq_shutdown		= fake_irq_mask,
 	.irq_ack		= fake_irq_ack,
 	.irq_mask		= fake_irq_mask,
 	.irq_unmask		= fake_irq_unmask,
@@ -213,7 +221,7 @@ static struct msi_fake_irq *fake_alloc_irq(struct msi_fake_parent *parent)
 	refcount_set(&irq->users, 1);
 	init_completion(&irq->unused);
 	irq->replay = IRQ_WORK_INIT_HARD(fake_irq_replay);
-	irq->masked = parent->flags & MSI_FAKE_MASK_PARENT;
+	irq->masked = parent->flags & (MSI_FAKE_MASK_PARENT | MSI_FAKE_STARTUP_PARENT);
 
 	if (!atomic_add_unless(&parent->live, 1, parent->capacity))
 		return ERR_PTR(-ENOSPC);
@@ -336,9 +344,9 @@ static bool fake_init_dev_msi_info(struct device *dev, struct irq_domain *domain
 /**
  * msi_fake_parent_create - Create a fake MSI parent domain
  * @nr_vectors:	How many interrupts can be allocated from it at a time
- * @flags:	Any of %MSI_FAKE_NO_IMS, %MSI_FAKE_MASK_PARENT, %MSI_FAKE_PCI_ONLY,
- *		%MSI_FAKE_STABLE_MSG, %MSI_FAKE_SINGLE, %MSI_FAKE_NO_DYN and
- *		%MSI_FAKE_CONTIGUOUS
+ * @flags:	Any of %MSI_FAKE_NO_IMS, %MSI_FAKE_MASK_PARENT, %MSI_FAKE_STARTUP_PARENT,
+ *		%MSI_FAKE_PCI_ONLY, %MSI_FAKE_STABLE_MSG, %MSI_FAKE_SINGLE,
+ *		%MSI_FAKE_NO_DYN and %MSI_FAKE_CONTIGUOUS
  *
  * The domain serves PCI devices and others. It opts in to device-specific
  * stores unless @flags say no. It can be given to msi_allocate_table() as
@@ -387,6 +395,8 @@ struct msi_fake_parent *msi_fake_parent_create(unsigned int nr_vectors, unsigned
 		parent->ops.supported_flags |= MSI_FLAG_MSIX_CONTIGUOUS;
 	if (flags & MSI_FAKE_MASK_PARENT)
 		parent->ops.required_flags |= MSI_FLAG_PCI_MSI_MASK_PARENT;
+	if (flags & MSI_FAKE_STARTUP_PARENT)
+		parent->ops.required_flags |= MSI_FLAG_PCI_MSI_STARTUP_PARENT;
 
 	parent->address = FAKE_ADDRESS_BASE | FAKE_ADDRESS_LOW |
 			  FIELD_PREP(FAKE_ADDRESS_ID, id & FIELD_MAX(FAKE_ADDRESS_ID));

@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * KUnit tests for MSI tables: large labels, large tables
+ * KUnit tests for MSI tables: large labels, large tables, files which show them
  */
+#include <linux/device.h>
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/irq.h>
 #include <linux/limits.h>
 #include <linux/mm.h>
 #include <linux/moduleparam.h>
+#include <linux/mount.h>
 #include <linux/rcupdate.h>
+#include <linux/seq_file.h>
 #include <linux/sizes.h>
 
 #include "msi_table_test.h"
@@ -161,10 +167,122 @@ static void look_at_many(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, mtt_alloc_label(test, 0, MSI_LABEL_ANY), 0);
 }
 
+static __printf(2, 3) char *look_printf(struct kunit *test, const char *fmt, ...)
+{
+	char *text = kunit_kzalloc(test, PAGE_SIZE, GFP_KERNEL);
+	va_list args;
+
+	KUNIT_ASSERT_NOT_NULL(test, text);
+	va_start(args, fmt);
+	vscnprintf(text, PAGE_SIZE, fmt, args);
+	va_end(args);
+	return text;
+}
+
+static void look_unmount(void *mnt)
+{
+	kern_unmount(mnt);
+}
+
+/* Nothing is mounted yet when built-in tests run. */
+static struct vfsmount *look_mount(struct kunit *test, const char *name)
+{
+	struct file_system_type *type = get_fs_type(name);
+	struct vfsmount *mnt;
+
+	if (!type)
+		kunit_skip(test, "there is no %s", name);
+	mnt = kern_mount(type);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, mnt);
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, look_unmount, mnt));
+	return mnt;
+}
+
+/* A file which can be read to user space only, to @text */
+static void look_seq_show(struct seq_file *m, char *text, size_t size)
+{
+	loff_t pos = 0;
+	void *v;
+
+	m->buf = text;
+	m->size = size;
+	for (v = m->op->start(m, &pos); v; v = m->op->next(m, v, &pos))
+		m->op->show(m, v);
+	m->op->stop(m, v);
+	m->buf[m->count] = '\0';
+	m->buf = NULL;
+}
+
+/* One vector is in use, another one has no handler and a third one is parked. */
+static void look_in_debugfs(struct kunit *test)
+{
+	struct mtt_ctx *ctx = mtt_create(test, MTT_SIZE);
+	struct msi_table_info info = mtt_info(ctx);
+	struct vfsmount *debugfs = look_mount(test, "debugfs");
+	struct msi_vector *idle = mtt_alloc(test, 2), *used = mtt_alloc(test, 5);
+	unsigned int irq = msi_vector_irq(used);
+	struct msi_message msg;
+	char *path, *text, *want;
+	struct file *file;
+
+	msi_table_free_vector(ctx->table, mtt_alloc(test, 7));
+	mtt_expect_delivery(test, 5, mtt_request(test, used));
+	KUNIT_ASSERT_EQ(test, msi_vector_get_msg(used, &msg), 0);
+
+	path = look_printf(test, "irq/msi_tables/%s-%s", dev_name(ctx->dev), info.name);
+	text = kunit_kmalloc(test, PAGE_SIZE, GFP_KERNEL);
+	want = look_printf(test, "device:  %s\nkind:    IMS\nname:    %s\nsize:    %u\n"
+			   "live:    2\nparked:  1\nlate:    0\n"
+			   "     label    irq address            data            count affinity\n"
+			   "%10u %6u %-18s %-10s %10u %*pbl\n"
+			   "%10u %6u 0x%016llx 0x%08x %10u %*pbl\n",
+			   dev_name(ctx->dev), info.name, MTT_SIZE,
+			   2, msi_vector_irq(idle), "-", "-", 0,
+			   cpumask_pr_args(irq_get_affinity_mask(msi_vector_irq(idle))),
+			   5, irq, msg.address, msg.data, 1,
+			   cpumask_pr_args(irq_get_affinity_mask(irq)));
+	KUNIT_ASSERT_NOT_NULL(test, text);
+
+	file = file_open_root_mnt(debugfs, path, O_RDONLY, 0);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, file);
+	look_seq_show(file->private_data, text, PAGE_SIZE);
+	fput(file);
+	KUNIT_EXPECT_STREQ(test, text, want);
+
+	msi_table_free(ctx->table);
+	ctx->table = NULL;
+	KUNIT_EXPECT_PTR_EQ(test, file_open_root_mnt(debugfs, path, O_RDONLY, 0),
+			    ERR_PTR(-ENOENT));
+}
+
+/* What the MSI core says of an interrupt which is not MSI-X */
+static void look_in_sysfs(struct kunit *test)
+{
+	struct mtt_ctx *ctx = mtt_create(test, MTT_SIZE);
+	struct vfsmount *sysfs = look_mount(test, "sysfs");
+	unsigned int irq = msi_vector_irq(mtt_alloc(test, 1));
+	char *dev = kobject_get_path(&ctx->dev->kobj, GFP_KERNEL);
+	char text[8] = { };
+	struct file *file;
+	loff_t pos = 0;
+	char *path;
+
+	KUNIT_ASSERT_NOT_NULL(test, dev);
+	path = look_printf(test, "%s/msi_irqs/%u", dev, irq);
+	kfree(dev);
+	file = file_open_root_mnt(sysfs, path, O_RDONLY, 0);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, file);
+	KUNIT_EXPECT_EQ(test, kernel_read(file, text, sizeof(text) - 1, &pos), 4);
+	fput(file);
+	KUNIT_EXPECT_STREQ(test, text, "msi\n");
+}
+
 static struct kunit_case mtt_look_cases[] = {
 	KUNIT_CASE(look_beyond_16_bits),
 	KUNIT_CASE(look_at_the_last_label),
 	KUNIT_CASE(look_at_a_million),
+	KUNIT_CASE(look_in_debugfs),
+	KUNIT_CASE(look_in_sysfs),
 	KUNIT_CASE_SLOW(look_at_many),
 	{ }
 };

@@ -762,6 +762,19 @@ static void recycle_shrinks(struct kunit *test)
 	mtt_expect_delivery(test, 5, mtt_request(test, recycle_again(test, 5, false)));
 }
 
+/* More than are given back at a time */
+static void recycle_trims_many(struct kunit *test)
+{
+	struct mtt_ctx *ctx = mtt_create(test, MTT_BATCH_MAX);
+	struct mtt_batch *batch = mtt_batch_alloc(test, 0, MSI_LABEL_ANY, MTT_BATCH_MAX);
+
+	mtt_batch_free(test, batch);
+	KUNIT_EXPECT_EQ(test, recycle_nr_parked(ctx->table), MTT_BATCH_MAX);
+	mtt_batch_expect_gone(test, batch);
+	KUNIT_EXPECT_EQ(test, recycle_nr_parked(ctx->table), 0);
+	KUNIT_EXPECT_EQ(test, recycle_count_labels(ctx->table), 0);
+}
+
 /* The kernel knows of them when it is short of memory. */
 static void recycle_reclaimed(struct kunit *test)
 {
@@ -1391,6 +1404,7 @@ static struct kunit_case mtt_recycle_cases[] = {
 	KUNIT_CASE(recycle_given_to_other_table),
 	KUNIT_CASE(recycle_parent_fails),
 	KUNIT_CASE(recycle_shrinks),
+	KUNIT_CASE(recycle_trims_many),
 	KUNIT_CASE(recycle_reclaimed),
 	KUNIT_CASE(recycle_goes_with_table),
 	KUNIT_CASE_SLOW(recycle_never_busy),

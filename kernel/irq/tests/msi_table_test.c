@@ -44,6 +44,9 @@ const struct mtt_variant mtt_variants[MTT_NR_VARIANTS] = {
 		.no_mask	= true,
 		.parent_flags	= MSI_FAKE_MASK_PARENT,
 	}, {
+		.name		= "mask and clear, parent starts up",
+		.parent_flags	= MSI_FAKE_STARTUP_PARENT,
+	}, {
 		.name		= "slow bus",
 		.slow		= true,
 		.parent_flags	= MSI_FAKE_STABLE_MSG,

@@ -20,7 +20,7 @@
 
 #define MTT_CAPACITY	64
 #define MTT_SIZE		32
-#define MTT_NR_VARIANTS	7
+#define MTT_NR_VARIANTS	8
 #define MTT_BATCH_MAX	40
 
 struct task_struct;

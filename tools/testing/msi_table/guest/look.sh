@@ -28,7 +28,7 @@ irq_of() { lines "$1" | awk -F: '{ print $1 + 0 }'; }
 on_cpu() { lines IMS-timer | awk -v cpu="$1" '{ print $(cpu + 2) }'; }
 find_irqs() { ims=$(irq_of IMS-timer) msi=$(irq_of PCI-MSI); }
 named() { lines "$1" | grep -q "[ -]$1-$bdf .*$2\$"; }
-in_msi_irqs() { [ -s "$dev/msi_irqs/$ims" ] && [ -s "$dev/msi_irqs/$msi" ]; }
+in_msi_irqs() { grep -qx msi "$dev/msi_irqs/$ims" && grep -qx msi "$dev/msi_irqs/$msi"; }
 
 # Of a file in debugfs: its head, and the line of its only vector as
 # "label irq address data count affinity"
