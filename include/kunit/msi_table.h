@@ -25,8 +25,11 @@ struct msi_fake_parent;
  *				controllers with MSI_FLAG_PCI_MSI_MASK_PARENT
  * MSI_FAKE_STARTUP_PARENT:	Insists on being told of startup and shutdown, like
  *				those with MSI_FLAG_PCI_MSI_STARTUP_PARENT
+ * MSI_FAKE_NO_AFFINITY:	Can not move interrupts, as those with
+ *				MSI_FLAG_NO_AFFINITY
+ * MSI_FAKE_NO_RESERVATION:	Picks the CPU of an interrupt when it is allocated
  * MSI_FAKE_PCI_ONLY:		Serves no devices but those of PCI
- * MSI_FAKE_STABLE_MSG:		Messages do not change with the affinity, as with
+ * MSI_FAKE_IMMUTABLE:		Messages do not change with the affinity, as with
  *				interrupt remapping
  * MSI_FAKE_SINGLE:		Allocates one interrupt at a time and refuses
  *				more with -EINVAL, as interrupt remapping does
@@ -37,11 +40,13 @@ struct msi_fake_parent;
 #define MSI_FAKE_NO_IMS		BIT(0)
 #define MSI_FAKE_MASK_PARENT	BIT(1)
 #define MSI_FAKE_PCI_ONLY	BIT(2)
-#define MSI_FAKE_STABLE_MSG	BIT(3)
+#define MSI_FAKE_IMMUTABLE	BIT(3)
 #define MSI_FAKE_SINGLE		BIT(4)
 #define MSI_FAKE_NO_DYN		BIT(5)
 #define MSI_FAKE_CONTIGUOUS	BIT(6)
 #define MSI_FAKE_STARTUP_PARENT	BIT(7)
+#define MSI_FAKE_NO_AFFINITY	BIT(8)
+#define MSI_FAKE_NO_RESERVATION	BIT(9)
 
 struct msi_fake_parent *msi_fake_parent_create(unsigned int nr_vectors, unsigned int flags);
 void msi_fake_parent_destroy(struct msi_fake_parent *parent);

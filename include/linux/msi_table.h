@@ -91,7 +91,11 @@ struct msi_watcher {
  * handler is freed. No op of the store runs after msi_table_free() has returned
  * or the device has been unbound from its driver.
  *
- * Nor does @write_msg, @clear_msg, @mask or @unmask run, but for
+ * The core knows nothing of a slot without a vector. Whoever had the device
+ * before, firmware, another driver or the kernel before kexec, may have left one
+ * on: the driver silences all of them before it creates the table.
+ *
+ * None of @write_msg, @clear_msg, @mask and @unmask runs, but for
  * msi_table_restore(), while the device can not be reached: from its
  * suspend_noirq on until msi_table_restore() or the end of its resume_noirq; a
  * PCI device which is not in D0, is offline after an error, or is being reset by
@@ -120,6 +124,7 @@ struct msi_table_ops {
  * @mask:	Bits of the control register which, when set, keep the device
  *		from sending. The other bits are left as they are.
  *
+ * When the table is created all slots are masked, if the device can be reached then.
  * All registers have 32 bits and are little endian. An MSI-X table looks like
  * this: stride 16, offsets 0, 4, 8 and 12, mask bit 0 (PCIe 6.0, 7.7.2).
  */
@@ -208,6 +213,7 @@ int msi_table_alloc_vectors(struct msi_table *table, const struct msi_vector_req
 void msi_table_free_vector(struct msi_table *table, struct msi_vector *vector);
 void msi_table_free_vectors(struct msi_table *table, struct msi_vector **vectors, unsigned int n);
 void msi_table_restore(struct msi_table *table);
+void msi_vector_restore(struct msi_vector *vector);
 
 /**
  * msi_table_alloc_vector_range - Allocate the lowest free vector of a range

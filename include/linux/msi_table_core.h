@@ -94,7 +94,8 @@ struct msi_irq_state {
  *			leaves everything as @alloc does.
  * @abandon:		An interrupt is being leaked, and was cut off. Undoes the
  *			rest of @alloc.
- * @restore:		Optional. Write messages and masks to the device again.
+ * @restore:		Write messages and masks to the device again.
+ * @restore_vector:	The same, of one vector
  * @destroy:		Undo the rest of the table's creation and free it. All
  *			vectors are freed. When msi_table::abandoned is set then
  *			whatever a leaked interrupt still refers to must be leaked
@@ -117,6 +118,7 @@ struct msi_table_backend {
 	int		(*revive)(struct msi_vector *vector);
 	void		(*abandon)(struct msi_vector *vector);
 	void		(*restore)(struct msi_table *table);
+	void		(*restore_vector)(struct msi_vector *vector);
 	void		(*destroy)(struct msi_table *table);
 };
 

@@ -637,18 +637,34 @@ EXPORT_SYMBOL_GPL(msi_table_free_vector);
  * The slot of a vector which was freed in between is not written. If the device
  * keeps its store while it is suspended, free vectors after it has resumed.
  *
- * The PCI core restores MSI and MSI-X by itself; for such a table there is
- * nothing left to do.
+ * The PCI core restores MSI and MSI-X by itself when it resets or resumes the
+ * function. This is for a reset of the driver's own, a self-test or firmware which
+ * wipes them, and for the virtual functions of a function which is reset: that
+ * clears their MSI-X Enable (PCIe 6.0, 9.2.2), and nobody tells them. Entries
+ * without a vector are masked.
  *
- * Context: Process context. Sleeps if msi_table_ops::lock does. May run
- * concurrently with allocation and free.
+ * Context: Process context. Sleeps if msi_table_ops::lock does, or for a table of
+ * MSI or MSI-X. May run concurrently with allocation and free.
  */
 void msi_table_restore(struct msi_table *table)
 {
-	if (table->backend->restore)
-		table->backend->restore(table);
+	table->backend->restore(table);
 }
 EXPORT_SYMBOL_GPL(msi_table_restore);
+
+/**
+ * msi_vector_restore - Write message and mask of one vector to the device again
+ * @vector:	The vector
+ *
+ * For a device of which an operation wipes one entry. MSI is restored as a whole.
+ *
+ * Context: As msi_table_restore(), but not from a msi_table_ops callback
+ */
+void msi_vector_restore(struct msi_vector *vector)
+{
+	vector->table->backend->restore_vector(vector);
+}
+EXPORT_SYMBOL_GPL(msi_vector_restore);
 
 /**
  * msi_vector_request_irq - Install the handler of a vector

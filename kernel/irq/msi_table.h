@@ -7,6 +7,7 @@
 #include <linux/msi_table_core.h>
 
 const struct msi_mmio_layout *msi_store_mmio(const struct msi_vector *vector);
+void msi_mmio_mask_all(const struct msi_mmio_layout *layout, u32 size);
 bool msi_mmio_layout_valid(const struct msi_mmio_layout *layout, u32 size);
 extern const struct msi_table_ops msi_mmio_ops;
 

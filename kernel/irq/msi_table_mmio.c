@@ -52,6 +52,22 @@ static void msi_mmio_write_msg(struct msi_vector *vector, const struct msi_messa
 	readl(regs + layout->data);
 }
 
+/**
+ * msi_mmio_mask_all - Mask the slots of a table which nobody owns yet
+ * @layout:	Where they are
+ * @size:	How many
+ *
+ * Firmware, or the kernel before this one, may have left some unmasked.
+ */
+void msi_mmio_mask_all(const struct msi_mmio_layout *layout, u32 size)
+{
+	void __iomem *control = layout->base + layout->control;
+
+	for (u32 label = 0; label < size; label++, control += layout->stride)
+		writel(readl(control) | layout->mask, control);
+	readl(layout->base + layout->control);
+}
+
 const struct msi_table_ops msi_mmio_ops = {
 	.write_msg	= msi_mmio_write_msg,
 	.mask		= msi_mmio_mask,

@@ -210,6 +210,9 @@ void msi_irq_unpark(struct msi_vector *vector, void (*silence)(struct msi_vector
 	struct irq_desc *desc = irq_to_desc(msi_vector_irq(vector));
 
 	guard(raw_spinlock_irqsave)(&desc->lock);
+	/* A flow handler which began before it was parked may have got the lock after. */
+	desc->istate = fresh->internal;
+	desc->irq_data.common->state_use_accessors = fresh->state;
 	desc->irq_data.chip = fresh->chip;
 	desc->irq_data.chip_data = fresh->chip_data;
 	desc->handle_irq = fresh->handle_irq;

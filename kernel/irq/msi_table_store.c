@@ -8,6 +8,7 @@
  */
 #define pr_fmt(fmt) "msi_table: " fmt
 
+#include <kunit/visibility.h>
 #include <linux/device.h>
 #include <linux/export.h>
 #include <linux/irq.h>
@@ -19,7 +20,6 @@
 #include <linux/pci.h>
 #include <linux/pm_runtime.h>
 #include <linux/slab.h>
-#include <linux/suspend.h>
 
 #include <trace/events/msi_table.h>
 
@@ -35,7 +35,7 @@
  * @ops:	Operations of the store
  * @mmio:	Where the store is, when @ops is &msi_mmio_ops
  * @single:	Several interrupts can not be allocated at a time
- * @restored:	@msi_store_sleeps at the time of the last msi_table_restore()
+ * @restored:	@msi_store_suspends at the time of the last msi_table_restore()
  * @domain:	Domain of the table
  * @fwnode:	Firmware node which the domain is named by
  * @info:	MSI info of @domain
@@ -108,23 +108,19 @@ static void msi_store_unlock(struct msi_store *store)
 		store->ops->unlock(&store->table);
 }
 
-/* How often the system has begun to go to sleep */
-static unsigned int msi_store_sleeps = 1;
+/* How often devices were going to be suspended with their interrupts off */
+static unsigned int msi_store_suspends = 1;
 
-static int msi_store_pm_notify(struct notifier_block *nb, unsigned long action, void *data)
+/**
+ * msi_stores_suspend - A noirq phase begins
+ *
+ * Context: Any. For suspend_device_irqs().
+ */
+void msi_stores_suspend(void)
 {
-	if (action == PM_SUSPEND_PREPARE || action == PM_HIBERNATION_PREPARE ||
-	    action == PM_RESTORE_PREPARE)
-		WRITE_ONCE(msi_store_sleeps, msi_store_sleeps + 1);
-	return NOTIFY_DONE;
+	WRITE_ONCE(msi_store_suspends, msi_store_suspends + 1);
 }
-
-static int __init msi_store_init(void)
-{
-	pm_notifier(msi_store_pm_notify, 0);
-	return 0;
-}
-core_initcall(msi_store_init);
+EXPORT_SYMBOL_IF_KUNIT(msi_stores_suspend);
 
 /* From suspend_noirq on until resume_noirq has returned */
 static bool msi_store_noirq_suspended(const struct msi_store *store)
@@ -140,7 +136,7 @@ static bool msi_store_noirq_suspended(const struct msi_store *store)
 static bool msi_store_asleep(const struct msi_store *store)
 {
 	return msi_store_noirq_suspended(store) &&
-	       READ_ONCE(store->restored) != READ_ONCE(msi_store_sleeps);
+	       READ_ONCE(store->restored) != READ_ONCE(msi_store_suspends);
 }
 
 /*
@@ -488,31 +484,47 @@ static int msi_store_revive(struct msi_vector *vector)
 	return 0;
 }
 
+/*
+ * Also a vector which is just being allocated: if the store could not be reached when
+ * its interrupt was made, then nobody else silences it.
+ */
 static void msi_store_restore_vector(struct msi_store *store, struct msi_vector *vector)
 {
-	struct irq_desc *desc = irq_to_desc(msi_vector_irq(vector));
 	struct msi_message msg;
+	struct irq_desc *desc;
 	struct irq_data *data;
 	bool masked;
 
+	guard(rcu)();
+	desc = irq_to_desc(READ_ONCE(msi_vector_desc(vector)->irq));
 	if (!desc)
 		return;
 
 	guard(raw_spinlock_irqsave)(&desc->lock);
 	data = irq_desc_get_irq_data(desc);
-	/* The interrupt was just freed, or cut off. */
+	/* The interrupt was just freed, cut off, or has not been made yet. */
 	if (data->chip != &store->chip || irq_data_to_vector(data) != vector)
 		return;
 
 	msi_store_do_silence(vector);
 	msi_vector_read_msg(vector, &msg);
 	msi_store_do_write_msg(vector, &msg);
-	if (store->info.flags & (MSI_FLAG_PCI_MSI_STARTUP_PARENT | MSI_FLAG_PCI_MSI_MASK_PARENT))
-		masked = !irqd_is_started(data);
-	else
+	/* Where the parent masks by itself the store is masked while it is shut down. */
+	if (data->chip->irq_mask == msi_store_mask)
 		masked = irqd_irq_masked(data);
+	else
+		masked = !irqd_is_started(data);
 	if (!masked)
 		msi_store_do_mask(vector, false);
+}
+
+static void msi_store_restore_one(struct msi_vector *vector)
+{
+	struct msi_store *store = to_msi_store(vector->table);
+
+	msi_store_lock(store);
+	msi_store_restore_vector(store, vector);
+	msi_store_unlock(store);
 }
 
 static void msi_store_restore(struct msi_table *table)
@@ -522,7 +534,7 @@ static void msi_store_restore(struct msi_table *table)
 
 	/* Not because it was runtime suspended, just before the system suspends it */
 	if (msi_store_noirq_suspended(store))
-		WRITE_ONCE(store->restored, READ_ONCE(msi_store_sleeps));
+		WRITE_ONCE(store->restored, READ_ONCE(msi_store_suspends));
 	msi_store_lock(store);
 	for (label = 0; ; label++) {
 		struct msi_vector *vector;
@@ -531,8 +543,7 @@ static void msi_store_restore(struct msi_table *table)
 		vector = xa_find(&table->labels, &label, ULONG_MAX, XA_PRESENT);
 		if (!vector)
 			break;
-		if (vector->live)
-			msi_store_restore_vector(store, vector);
+		msi_store_restore_vector(store, vector);
 	}
 	msi_store_unlock(store);
 }
@@ -563,6 +574,7 @@ static const struct msi_table_backend msi_store_backend = {
 	.revive		= msi_store_revive,
 	.abandon	= msi_vector_remove_sysfs,
 	.restore	= msi_store_restore,
+	.restore_vector	= msi_store_restore_one,
 	.destroy	= msi_store_destroy,
 };
 
@@ -606,8 +618,10 @@ static bool msi_parent_routes_ims(struct device *dev, const struct irq_domain *p
  */
 static bool msi_parent_serves_slow_bus(const struct irq_domain *parent)
 {
-	return parent->msi_parent_ops->supported_flags & (MSI_FLAG_STABLE_MSG |
-							  MSI_FLAG_NO_AFFINITY);
+	const struct msi_parent_ops *ops = parent->msi_parent_ops;
+
+	return parent->flags & IRQ_DOMAIN_FLAG_MSI_IMMUTABLE ||
+	       (ops->supported_flags | ops->required_flags) & MSI_FLAG_NO_AFFINITY;
 }
 
 /* The parents of PCI devices look at the PCI device behind a message. */
@@ -746,7 +760,7 @@ struct msi_table *msi_allocate_table(struct device *dev, const struct msi_table_
 	store->table.name = store->name;
 	store->table.data = info->data;
 	store->table.size = info->size;
-	store->table.recycle = true;
+	store->table.recycle = parent->msi_parent_ops->supported_flags & MSI_FLAG_RESERVATION_MODE;
 
 	ret = msi_table_register(&store->table);
 	if (ret)
@@ -757,6 +771,8 @@ struct msi_table *msi_allocate_table(struct device *dev, const struct msi_table_
 		msi_table_unregister(&store->table);
 		return ERR_PTR(ret);
 	}
+	if (info->mmio && !msi_store_unreachable(store))
+		msi_mmio_mask_all(info->mmio, info->size);
 	if (!(info->flags & MSI_TABLE_NO_SYSFS))
 		store->table.irqs_dir = msi_irqs_dir(dev);
 	return &no_free_ptr(store)->table;

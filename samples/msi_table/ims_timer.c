@@ -274,6 +274,12 @@ static int ims_timer_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	return 0;
 }
 
+/* The next kernel, if there is one, gets a device which sends nothing. */
+static void ims_timer_shutdown(struct pci_dev *pdev)
+{
+	ims_timer_quiesce(pci_get_drvdata(pdev));
+}
+
 static int ims_timer_suspend(struct device *dev)
 {
 	ims_timer_quiesce(dev_get_drvdata(dev));
@@ -315,6 +321,7 @@ static struct pci_driver ims_timer_driver = {
 	.name		= "ims_timer",
 	.id_table	= ims_timer_ids,
 	.probe		= ims_timer_probe,
+	.shutdown	= ims_timer_shutdown,
 	.driver.pm	= pm_sleep_ptr(&ims_timer_pm_ops),
 };
 module_pci_driver(ims_timer_driver);

@@ -49,7 +49,7 @@ static const struct fail_variant fail_variants[] = {
 	}, {
 		.name		= "slow bus, parent masks",
 		.ops		= &msi_fake_store_ops_slow,
-		.parent_flags	= MSI_FAKE_STABLE_MSG | MSI_FAKE_MASK_PARENT,
+		.parent_flags	= MSI_FAKE_IMMUTABLE | MSI_FAKE_MASK_PARENT,
 	}, {
 		.name		= "MMIO",
 	},

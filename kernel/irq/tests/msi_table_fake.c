@@ -33,7 +33,7 @@
 /*
  * Addresses look like 4d53:<id of the parent>:<target CPU>:4. Bit 2 makes sure
  * that an address is never 0, whatever gets lost of its upper half. Of a parent
- * with MSI_FAKE_STABLE_MSG the target CPU is left out.
+ * with MSI_FAKE_IMMUTABLE the target CPU is left out.
  */
 #define FAKE_ADDRESS_BASE	0x4d53000000000000ULL
 #define FAKE_ADDRESS_ID		GENMASK_ULL(47, 24)
@@ -41,8 +41,9 @@
 #define FAKE_ADDRESS_LOW	BIT_ULL(2)
 
 #define FAKE_FLAGS	(MSI_FAKE_NO_IMS | MSI_FAKE_MASK_PARENT | MSI_FAKE_PCI_ONLY |	\
-			 MSI_FAKE_STABLE_MSG | MSI_FAKE_SINGLE | MSI_FAKE_NO_DYN |	\
-			 MSI_FAKE_CONTIGUOUS | MSI_FAKE_STARTUP_PARENT)
+			 MSI_FAKE_IMMUTABLE | MSI_FAKE_SINGLE | MSI_FAKE_NO_DYN |	\
+			 MSI_FAKE_CONTIGUOUS | MSI_FAKE_STARTUP_PARENT |		\
+			 MSI_FAKE_NO_AFFINITY | MSI_FAKE_NO_RESERVATION)
 
 /* Unlike any label a test is likely to use */
 #define FAKE_FIRST_HWIRQ	0xfa000
@@ -159,12 +160,12 @@ static int fake_irq_set_affinity(struct irq_data *data, const struct cpumask *ma
 	WRITE_ONCE(irq->cpu, cpu);
 	irq_data_update_effective_affinity(data, cpumask_of(cpu));
 	/* Done: there is no need to write the message again. */
-	return irq->parent->flags & MSI_FAKE_STABLE_MSG ? IRQ_SET_MASK_OK_DONE : IRQ_SET_MASK_OK;
+	return irq->parent->flags & MSI_FAKE_IMMUTABLE ? IRQ_SET_MASK_OK_DONE : IRQ_SET_MASK_OK;
 }
 
 static u64 fake_irq_address(const struct msi_fake_irq *irq)
 {
-	if (irq->parent->flags & MSI_FAKE_STABLE_MSG)
+	if (irq->parent->flags & MSI_FAKE_IMMUTABLE)
 		return irq->parent->address;
 	return irq->parent->address | FIELD_PREP(FAKE_ADDRESS_CPU, READ_ONCE(irq->cpu));
 }
@@ -333,7 +334,8 @@ static bool fake_init_dev_msi_info(struct device *dev, struct irq_domain *domain
 	info->chip_data = msi_parent_domain->host_data;
 
 	chip->irq_ack = irq_chip_ack_parent;
-	chip->irq_set_affinity = msi_domain_set_affinity;
+	if (!(info->flags & MSI_FLAG_NO_AFFINITY))
+		chip->irq_set_affinity = msi_domain_set_affinity;
 	if (info->flags & MSI_FLAG_PCI_MSI_MASK_PARENT) {
 		chip->irq_mask = irq_chip_mask_parent;
 		chip->irq_unmask = irq_chip_unmask_parent;
@@ -345,8 +347,9 @@ static bool fake_init_dev_msi_info(struct device *dev, struct irq_domain *domain
  * msi_fake_parent_create - Create a fake MSI parent domain
  * @nr_vectors:	How many interrupts can be allocated from it at a time
  * @flags:	Any of %MSI_FAKE_NO_IMS, %MSI_FAKE_MASK_PARENT, %MSI_FAKE_STARTUP_PARENT,
- *		%MSI_FAKE_PCI_ONLY, %MSI_FAKE_STABLE_MSG, %MSI_FAKE_SINGLE,
- *		%MSI_FAKE_NO_DYN and %MSI_FAKE_CONTIGUOUS
+ *		%MSI_FAKE_PCI_ONLY, %MSI_FAKE_IMMUTABLE, %MSI_FAKE_SINGLE,
+ *		%MSI_FAKE_NO_DYN, %MSI_FAKE_CONTIGUOUS, %MSI_FAKE_NO_AFFINITY and
+ *		%MSI_FAKE_NO_RESERVATION
  *
  * The domain serves PCI devices and others. It opts in to device-specific
  * stores unless @flags say no. It can be given to msi_allocate_table() as
@@ -375,7 +378,8 @@ struct msi_fake_parent *msi_fake_parent_create(unsigned int nr_vectors, unsigned
 
 	parent->ops = (struct msi_parent_ops) {
 		.supported_flags	= MSI_GENERIC_FLAGS_MASK | MSI_FLAG_MULTI_PCI_MSI |
-					  MSI_FLAG_PCI_MSIX | MSI_FLAG_PCI_MSIX_ALLOC_DYN,
+					  MSI_FLAG_PCI_MSIX | MSI_FLAG_PCI_MSIX_ALLOC_DYN |
+					  MSI_FLAG_RESERVATION_MODE,
 		.required_flags		= MSI_FLAG_USE_DEF_DOM_OPS | MSI_FLAG_USE_DEF_CHIP_OPS,
 		.chip_flags		= MSI_CHIP_FLAG_SET_ACK,
 		.bus_select_token	= DOMAIN_BUS_NEXUS,
@@ -385,8 +389,12 @@ struct msi_fake_parent *msi_fake_parent_create(unsigned int nr_vectors, unsigned
 	};
 	if (!(flags & MSI_FAKE_NO_IMS))
 		parent->ops.supported_flags |= MSI_FLAG_IMS;
-	if (flags & MSI_FAKE_STABLE_MSG)
-		parent->ops.supported_flags |= MSI_FLAG_STABLE_MSG;
+	if (flags & MSI_FAKE_IMMUTABLE)
+		info.domain_flags |= IRQ_DOMAIN_FLAG_MSI_IMMUTABLE;
+	if (flags & MSI_FAKE_NO_RESERVATION)
+		parent->ops.supported_flags &= ~MSI_FLAG_RESERVATION_MODE;
+	if (flags & MSI_FAKE_NO_AFFINITY)
+		parent->ops.required_flags |= MSI_FLAG_NO_AFFINITY;
 	if (!(flags & MSI_FAKE_PCI_ONLY))
 		parent->ops.bus_select_mask |= BIT(DOMAIN_BUS_PLATFORM_MSI);
 	if (flags & MSI_FAKE_NO_DYN)

@@ -5,8 +5,10 @@
 #include <linux/cpumask.h>
 #include <linux/device.h>
 #include <linux/interrupt.h>
+#include <linux/irq.h>
 #include <linux/pm_runtime.h>
 
+#include "../internals.h"
 #include "msi_table_test.h"
 
 KUNIT_ARRAY_PARAM_DESC(mtt_variant, mtt_variants, name);
@@ -312,6 +314,61 @@ static void power_runtime_suspended(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, mtt_fire(test, 2), -EAGAIN);
 }
 
+/* Hibernation: the store was restored in thaw_noirq, and goes again in poweroff_noirq. */
+static void power_suspended_twice(struct kunit *test)
+{
+	struct mtt_ctx *ctx = mtt_create(test, MTT_SIZE);
+	struct mtt_batch *batch = power_setup(test);
+	unsigned int touches;
+
+	for (unsigned int i = 0; i < 2; i++) {
+		msi_stores_suspend();
+		power_off(test);
+		touches = power_touches(test);
+		disable_irq(batch->irqs[POWER_ACTIVE]);
+		KUNIT_EXPECT_EQ(test, mtt_fire(test, POWER_ACTIVE), 0);
+		enable_irq(batch->irqs[POWER_ACTIVE]);
+		KUNIT_EXPECT_TRUE(test, mtt_reaches(&batch->hits[POWER_ACTIVE]->hard, i + 1));
+		KUNIT_EXPECT_EQ(test, power_touches(test), touches);
+		msi_table_restore(ctx->table);
+		KUNIT_EXPECT_GT(test, power_touches(test), touches);
+		power_on(test);
+	}
+	power_expect_works(test, batch);
+}
+
+static struct kunit *power_waking_test;
+
+/* The device is back when only half of the batch has an interrupt. */
+static int power_wake_in_init(struct msi_vector *vector)
+{
+	struct mtt_ctx *ctx = power_waking_test->priv;
+
+	if (msi_vector_label(vector) == 5) {
+		power_on(power_waking_test);
+		msi_table_restore(ctx->table);
+	}
+	return msi_fake_store_ops.init_vector(vector);
+}
+
+static void power_restored_while_allocated(struct kunit *test)
+{
+	const struct msi_vector_request req = { .lowest = 2, .highest = 5 };
+	struct mtt_batch *batch = mtt_batch_new(test);
+	struct mtt_ctx *ctx = test->priv;
+
+	power_waking_test = test;
+	ctx->ops.init_vector = power_wake_in_init;
+	mtt_create(test, MTT_SIZE);
+	mtt_request(test, mtt_alloc(test, 4));
+	/* What was in the slots before would fire. */
+	msi_fake_store_wipe(ctx->store);
+	power_off(test);
+	KUNIT_ASSERT_EQ(test, mtt_batch_try(test, batch, &req, 3, 3), 3);
+	for (u32 label = 2; label <= 5; label++)
+		KUNIT_EXPECT_EQ(test, mtt_slot(test, label).masked, label != 4);
+}
+
 static void power_race_step(struct mtt_racer *racer)
 {
 	msi_table_restore(racer->ctx->table);
@@ -354,6 +411,8 @@ static struct kunit_case mtt_power_cases[] = {
 	KUNIT_CASE_PARAM(power_restore_empty, mtt_variant_gen_params),
 	KUNIT_CASE(power_restore_skips_dead),
 	KUNIT_CASE(power_runtime_suspended),
+	KUNIT_CASE(power_restored_while_allocated),
+	KUNIT_CASE(power_suspended_twice),
 	KUNIT_CASE_PARAM(power_restore_races, mtt_variant_gen_params),
 	{ }
 };

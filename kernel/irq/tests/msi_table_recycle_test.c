@@ -591,6 +591,39 @@ static void recycle_late_is_acknowledged(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic_read(&recycle_eois), 1);
 }
 
+/*
+ * A flow handler which began before the interrupt was parked, and got the lock after:
+ * the next owner must not get what nobody sent him.
+ */
+static void recycle_late_flow_handler(struct kunit *test)
+{
+	static const u32 labels[] = { 2 };
+	struct mtt_hits *hits;
+	unsigned int irq;
+
+	mtt_create(test, MTT_SIZE);
+	recycle_park(test, labels, 1, &irq);
+	scoped_guard(irqsave)
+		handle_edge_irq(irq_to_desc(irq));
+	hits = mtt_request(test, recycle_again(test, 2, true));
+	msleep(RECYCLE_QUIET_MS);
+	KUNIT_EXPECT_EQ(test, atomic_read(&hits->hard), 0);
+	mtt_expect_delivery(test, 2, hits);
+}
+
+/* A parent which picks a CPU at allocation would keep it: nothing is parked there. */
+static void recycle_needs_reservation(struct kunit *test)
+{
+	struct mtt_ctx *ctx = mtt_create_on(test, MTT_SIZE, MTT_CAPACITY, MSI_FAKE_NO_RESERVATION);
+	struct msi_vector *vector = mtt_alloc(test, 2);
+	unsigned int irq = msi_vector_irq(vector);
+
+	msi_table_free_vector(ctx->table, vector);
+	KUNIT_EXPECT_FALSE(test, mtt_irq_exists(irq));
+	KUNIT_EXPECT_EQ(test, recycle_nr_parked(ctx->table), 0);
+	mtt_expect_delivery(test, 2, mtt_request(test, recycle_again(test, 2, false)));
+}
+
 /* msi_table_restore() has nothing to write for them. */
 static void recycle_not_restored(struct kunit *test)
 {
@@ -1399,6 +1432,8 @@ static struct kunit_case mtt_recycle_cases[] = {
 	KUNIT_CASE(recycle_two_tables),
 	KUNIT_CASE_PARAM(recycle_late_interrupt, mtt_variant_gen_params),
 	KUNIT_CASE(recycle_late_is_acknowledged),
+	KUNIT_CASE(recycle_late_flow_handler),
+	KUNIT_CASE(recycle_needs_reservation),
 	KUNIT_CASE_PARAM(recycle_not_restored, mtt_variant_gen_params),
 	KUNIT_CASE_PARAM(recycle_bounded, mtt_variant_gen_params),
 	KUNIT_CASE(recycle_given_to_other_table),

@@ -12,11 +12,11 @@ static const struct mtt_variant slow_variants[] = {
 	{
 		.name		= "slow bus",
 		.slow		= true,
-		.parent_flags	= MSI_FAKE_STABLE_MSG,
+		.parent_flags	= MSI_FAKE_IMMUTABLE,
 	}, {
 		.name		= "slow bus, parent masks",
 		.slow		= true,
-		.parent_flags	= MSI_FAKE_STABLE_MSG | MSI_FAKE_MASK_PARENT,
+		.parent_flags	= MSI_FAKE_IMMUTABLE | MSI_FAKE_MASK_PARENT,
 	},
 };
 
@@ -37,6 +37,14 @@ static void slow_needs_stable_messages(struct kunit *test)
 	/* That the messages arrive does not mean that they stay. */
 	info.flags = MSI_TABLE_UNREMAPPED;
 	KUNIT_EXPECT_EQ(test, mtt_create_error(test, &info), -EOPNOTSUPP);
+
+	/* Nor do they move where nothing can be moved. */
+	info.flags = 0;
+	info.name = "unmoved";
+	msi_fake_parent_attach(mtt_new_parent(test, MTT_CAPACITY, MSI_FAKE_NO_AFFINITY), ctx->dev);
+	KUNIT_EXPECT_EQ(test, mtt_create_error(test, &info), 0);
+	info.name = mtt_info(ctx).name;
+	msi_fake_parent_attach(mtt_new_parent(test, MTT_CAPACITY, 0), ctx->dev);
 
 	/* It is the parent which is used that counts. */
 	info.flags = 0;

@@ -49,7 +49,7 @@ const struct mtt_variant mtt_variants[MTT_NR_VARIANTS] = {
 	}, {
 		.name		= "slow bus",
 		.slow		= true,
-		.parent_flags	= MSI_FAKE_STABLE_MSG,
+		.parent_flags	= MSI_FAKE_IMMUTABLE,
 	},
 };
 

@@ -202,7 +202,7 @@ static inline void mtt_need_memory_as_mmio(struct kunit *test)
 /* Messages do not change with the affinity. */
 static inline bool mtt_stable(const struct mtt_ctx *ctx)
 {
-	return ctx->variant->parent_flags & MSI_FAKE_STABLE_MSG;
+	return ctx->variant->parent_flags & MSI_FAKE_IMMUTABLE;
 }
 
 #endif /* _KERNEL_IRQ_TESTS_MSI_TABLE_TEST_H */

@@ -110,7 +110,7 @@ static inline bool torture_is_slow(const struct torture_variant *variant)
 
 static inline bool torture_is_stable(const struct torture_variant *variant)
 {
-	return variant->parent_flags & MSI_FAKE_STABLE_MSG;
+	return variant->parent_flags & MSI_FAKE_IMMUTABLE;
 }
 
 /**

@@ -107,7 +107,7 @@ const struct torture_variant torture_variants[TORTURE_NR_VARIANTS] = {
 		.name		= "slow bus",
 		.ops		= &msi_fake_store_ops_slow,
 		.size		= 32,
-		.parent_flags	= MSI_FAKE_STABLE_MSG,
+		.parent_flags	= MSI_FAKE_IMMUTABLE,
 	}, {
 		.name		= "no index",
 		.ops		= &msi_fake_store_ops,
@@ -135,7 +135,7 @@ const struct torture_variant torture_variants[TORTURE_NR_VARIANTS] = {
 		.name		= "one at a time",
 		.ops		= &msi_fake_store_ops,
 		.size		= 32,
-		.parent_flags	= MSI_FAKE_SINGLE | MSI_FAKE_STABLE_MSG,
+		.parent_flags	= MSI_FAKE_SINGLE | MSI_FAKE_IMMUTABLE,
 	}, {
 		.name		= "no sysfs",
 		.ops		= &msi_fake_store_ops,

@@ -115,7 +115,7 @@ impl Parent {
     ///
     /// See [`Store::flush`].
     pub fn stable(nr_vectors: u32) -> Result<Arc<Self>> {
-        Self::create(nr_vectors, bindings::MSI_FAKE_STABLE_MSG)
+        Self::create(nr_vectors, bindings::MSI_FAKE_IMMUTABLE)
     }
 
     /// Creates a parent which allocates one vector at a time, as interrupt remapping does.

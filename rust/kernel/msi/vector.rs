@@ -411,8 +411,8 @@ fn to_count(ret: c_int) -> Result<usize> {
 #[repr(transparent)]
 pub struct VectorRef<B: Backing>(Opaque<bindings::msi_vector>, PhantomData<fn(B) -> B>);
 
-// SAFETY: All methods only read what does not change while the vector exists, and the cookie is
-// `Sync`.
+// SAFETY: All methods but `restore()` only read what does not change while the vector exists;
+// `msi_vector_restore()` may be called concurrently with everything; and the cookie is `Sync`.
 unsafe impl<B: Backing> Sync for VectorRef<B> {}
 
 impl<B: Backing> VectorRef<B> {
@@ -442,6 +442,36 @@ impl<B: Backing> VectorRef<B> {
     pub fn irq(&self) -> u32 {
         // SAFETY: By the type invariants the vector is valid.
         unsafe { bindings::msi_vector_irq(self.as_raw()) }
+    }
+
+    /// Writes the message and the mask of this vector to the device again, as
+    /// [`Table::restore`](super::Table::restore) does for all.
+    ///
+    /// This must not be called in atomic context, nor by a method of the table's own store.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use kernel::msi::{fake::{FakeDevice, Recorder}, Table};
+    ///
+    /// let dev = FakeDevice::new(c"msi_restore_one", 8)?;
+    /// let table = Table::new(dev.as_ref(), c"ims", 16, Recorder::default())?;
+    /// let vector = table.alloc(5)?;
+    /// let _other = table.alloc(6)?;
+    ///
+    /// // What a reset of the device does.
+    /// table.store().wipe();
+    ///
+    /// vector.restore();
+    /// assert!(table.store().is_masked(5));
+    /// assert!(!table.store().is_masked(6));
+    /// # drop(vector);
+    /// # Ok::<(), Error>(())
+    /// ```
+    #[inline]
+    pub fn restore(&self) {
+        // SAFETY: By the type invariants the vector is valid, and so is its table.
+        unsafe { bindings::msi_vector_restore(self.as_raw()) };
     }
 
     /// Returns the label: MSI-X table index, MSI message number, or entry number of the store.

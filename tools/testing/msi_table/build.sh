@@ -17,14 +17,16 @@ case " $* " in
 	;;
 esac
 
-# Of which files the coverage is measured: ours, and those with patches
+# Of which files the coverage is measured: ours, and those with patches. They go by
+# their name alone, and one which the boot code of x86 has as well can not be.
 profiled=
 case " $* " in
 *" gcov "*)
 	profiled=$({
 		cat "$TREE/.msi_table/files"
 		sed -n 's|^+++ b/\([^[:space:]]*\).*|\1|p' "$TREE"/.msi_table/*.patch
-	} | sed -n 's,^\(kernel\|drivers\)/\([^/]*/\)*\([^/]*\)\.c$,GCOV_PROFILE_\3.o=y,p')
+	} | sed -n '\,/pm\.c$,d
+		s,^\(kernel\|drivers\)/\([^/]*/\)*\([^/]*\)\.c$,GCOV_PROFILE_\3.o=y,p')
 	;;
 esac
 
