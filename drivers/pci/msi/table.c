@@ -23,6 +23,7 @@
  * @mutex:	Serializes allocation and free, and so switching the capability
  * @enabled:	Number of usable labels while MSI is on, 1 while MSI-X is, or 0
  * @held:	MSI-X is on, but its interrupts are held back
+ * @intx_off:	INTx was switched off, and comes back when the table goes
  * @live:	Number of allocated vectors
  */
 struct pci_msi_table {
@@ -30,6 +31,7 @@ struct pci_msi_table {
 	struct mutex		mutex;
 	unsigned int		enabled;
 	bool			held;
+	bool			intx_off;
 	unsigned int		live;
 };
 
@@ -88,7 +90,19 @@ static void pci_msi_table_disable(struct pci_msi_table *ptable)
 	ptable->enabled = 0;
 }
 
-static int pci_msix_table_enable(struct pci_msi_table *ptable)
+/* Firmware which was loaded since may have changed the number of entries. */
+static int pci_msix_table_resize(struct pci_msi_table *ptable, u32 label)
+{
+	int size = pci_msix_vec_count(to_pci_dev(ptable->table.dev));
+
+	if (size < 0)
+		return size;
+	WRITE_ONCE(ptable->table.size, size);
+	return label < size ? 0 : -ERANGE;
+}
+
+/* For an allocation up to @label */
+static int pci_msix_table_enable(struct pci_msi_table *ptable, u32 label)
 {
 	struct pci_dev *pdev = to_pci_dev(ptable->table.dev);
 	int ret;
@@ -97,6 +111,9 @@ static int pci_msix_table_enable(struct pci_msi_table *ptable)
 		return 0;
 	if (pdev->current_state != PCI_D0)
 		return -EINVAL;
+	ret = pci_msix_table_resize(ptable, label);
+	if (ret)
+		return ret;
 	if (!pci_setup_msix_device_domain(pdev, ptable->table.size))
 		return -ENOMEM;
 
@@ -164,7 +181,7 @@ static int pci_msix_table_alloc_dyn(struct pci_msi_table *ptable, struct msi_vec
 	u32 first = vectors[0]->label;
 	int ret;
 
-	ret = pci_msix_table_enable(ptable);
+	ret = pci_msix_table_enable(ptable, first + n - 1);
 	if (ret)
 		return ret;
 
@@ -180,6 +197,13 @@ static int pci_msix_table_alloc_dyn(struct pci_msi_table *ptable, struct msi_vec
 			ret = -ENOSPC;
 		if (ret)
 			return ret;
+
+		ret = msi_verify_entries(pdev);
+		if (ret) {
+			msi_domain_free_irqs_range_locked(&pdev->dev, MSI_DEFAULT_DOMAIN, first,
+							  first + n - 1);
+			return ret;
+		}
 	}
 
 	for (unsigned int i = 0; i < n; i++)
@@ -263,6 +287,7 @@ static void pci_msix_table_commit(struct msi_table *table)
 	if (ptable->held)
 		msix_capability_commit(to_pci_dev(table->dev));
 	ptable->held = false;
+	ptable->intx_off = true;
 }
 
 static void pci_msix_table_free(struct msi_table *table, struct msi_vector **vectors,
@@ -277,7 +302,7 @@ static void pci_msix_table_free(struct msi_table *table, struct msi_vector **vec
 	if (dynamic)
 		pci_msix_table_free_dyn(pdev, vectors, n);
 	/* With the first allocation, which failed, or because none can follow */
-	if (!ptable->live && !(dynamic && READ_ONCE(table->used)))
+	if (!ptable->live && !(dynamic && ptable->intx_off))
 		pci_msi_table_disable(ptable);
 }
 
@@ -338,11 +363,20 @@ static int pci_msi_table_alloc(struct msi_table *table, struct msi_vector **vect
 	}
 
 	ret = pci_msi_table_take(ptable, vectors, n, lowest);
-	if (!ptable->live)
+	if (!ptable->live && !ptable->intx_off)
 		pci_msi_table_disable(ptable);
 	return ret;
 }
 
+static void pci_msi_table_commit(struct msi_table *table)
+{
+	struct pci_msi_table *ptable = to_pci_msi_table(table);
+
+	guard(mutex)(&ptable->mutex);
+	ptable->intx_off = true;
+}
+
+/* MSI stays on, unless this is the first allocation, which has failed. */
 static void pci_msi_table_free(struct msi_table *table, struct msi_vector **vectors,
 			       unsigned int n)
 {
@@ -350,17 +384,46 @@ static void pci_msi_table_free(struct msi_table *table, struct msi_vector **vect
 
 	guard(mutex)(&ptable->mutex);
 	ptable->live -= n;
-	if (!ptable->live)
+	if (!ptable->live && !ptable->intx_off)
 		pci_msi_table_disable(ptable);
+}
+
+static void pci_msi_table_restore(struct msi_table *table)
+{
+	struct pci_msi_table *ptable = to_pci_msi_table(table);
+
+	guard(mutex)(&ptable->mutex);
+	if (ptable->enabled && !ptable->held)
+		pci_restore_msi_state(to_pci_dev(table->dev));
+}
+
+static void pci_msix_table_restore_vector(struct msi_vector *vector)
+{
+	struct pci_dev *pdev = to_pci_dev(vector->table->dev);
+	bool write_msg = arch_restore_msi_irqs(pdev);
+
+	guard(raw_spinlock_irqsave)(&irq_to_desc(msi_vector_irq(vector))->lock);
+	if (pci_msix_reachable(pdev))
+		pci_restore_msix_entry(msi_vector_desc(vector), write_msg);
+}
+
+static void pci_msi_table_restore_vector(struct msi_vector *vector)
+{
+	pci_msi_table_restore(vector->table);
 }
 
 static void pci_msi_table_destroy(struct msi_table *table)
 {
 	struct pci_msi_table *ptable = to_pci_msi_table(table);
+	struct pci_dev *pdev = to_pci_dev(table->dev);
 
 	pci_msi_table_disable(ptable);
+	if (ptable->intx_off) {
+		ptable->intx_off = false;
+		pci_intx_for_msi(pdev, 1);
+	}
 	scoped_guard(mutex, &pci_msi_claim_mutex)
-		to_pci_dev(table->dev)->msi_table = NULL;
+		pdev->msi_table = NULL;
 	kfree(ptable);
 }
 
@@ -374,6 +437,8 @@ static const struct msi_table_backend pci_msix_table_backend = {
 	.retire		= msi_vector_remove_sysfs,
 	.revive		= pci_msix_table_revive,
 	.abandon	= pci_msi_table_abandon,
+	.restore	= pci_msi_table_restore,
+	.restore_vector	= pci_msix_table_restore_vector,
 	.destroy	= pci_msi_table_destroy,
 };
 
@@ -382,10 +447,19 @@ static const struct msi_table_backend pci_msi_table_backend = {
 	.vector_size	= sizeof(struct pci_msi_vector),
 	.desc		= pci_msi_vector_desc,
 	.alloc		= pci_msi_table_alloc,
+	.commit		= pci_msi_table_commit,
 	.free		= pci_msi_table_free,
 	.abandon	= pci_msi_table_abandon,
+	.restore	= pci_msi_table_restore,
+	.restore_vector	= pci_msi_table_restore_vector,
 	.destroy	= pci_msi_table_destroy,
 };
+
+/* Nobody handles INTx of a function whose driver wants MSI. */
+bool pci_msi_table_keeps_intx_off(struct pci_dev *pdev)
+{
+	return pdev->msi_table && to_pci_msi_table(pdev->msi_table)->intx_off;
+}
 
 /**
  * pci_msi_table_wrote_msg - The PCI core has written a message of a table
@@ -425,7 +499,8 @@ static int pci_msi_table_init(struct msi_table *table, struct pci_dev *pdev, uns
 	if (nr_msix > 0 && pci_msi_domain_supports(pdev, MSI_FLAG_PCI_MSIX, ALLOW_LEGACY)) {
 		table->backend = &pci_msix_table_backend;
 		table->name = "PCI-MSIX";
-		table->recycle = pci_msix_can_alloc_dyn(pdev);
+		table->recycle = pci_msix_can_alloc_dyn(pdev) &&
+				 pci_msi_domain_supports(pdev, MSI_FLAG_RESERVATION_MODE, DENY_LEGACY);
 		table->size = nr_msix;
 		return 0;
 	}
@@ -456,8 +531,18 @@ static int pci_msi_table_init(struct msi_table *table, struct pci_dev *pdev, uns
  * an affinity, until all vectors are freed, which switches MSI-X off.
  *
  * MSI is switched on by the first allocation, with as many messages as the
- * parent domain grants, and off with the last vector. Labels above what was
- * granted get %-EOPNOTSUPP, and so does an affinity.
+ * parent domain grants, and off with the table. Labels above what was granted get
+ * %-EOPNOTSUPP, and so does an affinity.
+ *
+ * INTx, which either of them switches off, comes back with the end of the table
+ * and not before: nobody handles it.
+ *
+ * Firmware which the driver loads may change the number of entries of MSI-X. The
+ * table follows when the first allocation switches MSI-X on, until when
+ * msi_table_size() is what it was when the table was created.
+ *
+ * An allocation fails with %-EIO when the function can send only to addresses
+ * below 4 GiB, and the parent's is above.
  *
  * It is freed by msi_table_free(), or when @pdev is unbound from its driver.
  *

@@ -35,7 +35,8 @@ FAKE_SUITES = ['irq_test_cases', 'rust_doctests_kernel', *C_SUITES, *RUST_SUITES
 MMIO_SUITES = {'msi_table_mmio', 'msi_table_fail_mmio', 'rust_kernel_msi_mmio'}
 PCI_SUITES = [
     'rust_kernel_msi_pci', 'msi_table_pci', 'msi_table_pci_vectors',
-    'msi_table_pci_affinity', 'msi_table_pci_store', 'msi_table_pci_fake',
+    'msi_table_pci_affinity', 'msi_table_pci_state', 'msi_table_pci_store',
+    'msi_table_pci_fake',
     'msi_table_pci_recycle', 'msi_table_multi',
     'msi_table_doorbell.msi_table_doorbell_ntb',
     'msi_table_doorbell.msi_table_doorbell_hostile',
@@ -43,7 +44,8 @@ PCI_SUITES = [
 ]
 PLAIN_SUITES = [
     'msi_table_pci', 'msi_table_pci_vectors', 'msi_table_pci_affinity',
-    'msi_table_pci_store', 'msi_table_doorbell.msi_table_doorbell_peer',
+    'msi_table_pci_state', 'msi_table_pci_store',
+    'msi_table_doorbell.msi_table_doorbell_peer',
     'msi_table_doorbell.msi_table_doorbell_hostile',
     'msi_table_doorbell.msi_table_doorbell_cpu_vectors', 'msi_table_pm',
 ]

@@ -387,6 +387,13 @@ static void pci_vectors_vf(struct kunit *test)
 	igb_raise(test, 3);
 	igb_vf_raise(test, vf, 1);
 
+	/* What a reset of the PF does to the VF, which nobody tells it */
+	pci_write_config_word(vf->pdev, vf->pdev->msix_cap + PCI_MSIX_FLAGS, 0);
+	msi_table_restore(vf->table);
+	for (label = 0; label < IGB_VF_NR_MSIX; label++)
+		igb_vf_raise(test, vf, label);
+	igb_raise(test, 3);
+
 	/* The VF disappears, with handlers installed. */
 	pci_lock_rescan_remove();
 	pci_disable_sriov(igb->pdev);
