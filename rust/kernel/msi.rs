@@ -728,8 +728,9 @@ impl<'a, B: Backing> Table<'a, B> {
     /// without a handler are masked, or cleared, as if they were new. What
     /// [`Store::init_vector`] did has to be repeated by the driver, before.
     ///
-    /// The PCI core restores MSI and MSI-X by itself when it resets or resumes the function. For such
-    /// a table this is for a reset of the driver's own, a self-test or firmware which wipes them.
+    /// The PCI core restores MSI and MSI-X by itself when it resets or resumes the function. For
+    /// such a table this is for a reset of the driver's own, a self-test or firmware which wipes
+    /// them.
     ///
     /// This must not be called in atomic context, and may sleep if the store has a
     /// [`flush`](Store::flush), or for a table of MSI or MSI-X. It may run concurrently with

@@ -500,7 +500,8 @@ static int pci_msi_table_init(struct msi_table *table, struct pci_dev *pdev, uns
 		table->backend = &pci_msix_table_backend;
 		table->name = "PCI-MSIX";
 		table->recycle = pci_msix_can_alloc_dyn(pdev) &&
-				 pci_msi_domain_supports(pdev, MSI_FLAG_RESERVATION_MODE, DENY_LEGACY);
+				 pci_msi_domain_supports(pdev, MSI_FLAG_RESERVATION_MODE,
+							 DENY_LEGACY);
 		table->size = nr_msix;
 		return 0;
 	}

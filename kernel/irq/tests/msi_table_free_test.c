@@ -6,8 +6,11 @@
 #include <linux/array_size.h>
 #include <linux/device.h>
 #include <linux/interrupt.h>
+#include <linux/irq.h>
+#include <linux/irqdesc.h>
 #include <linux/minmax.h>
 #include <linux/prandom.h>
+#include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/tracepoint.h>
 
@@ -401,6 +404,25 @@ static void foreign_handler_on_vector(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, mtt_alloc_error(test, 3, 3), -EBUSY);
 }
 
+/* The name goes with the driver; /proc/interrupts goes on reading it. */
+static void foreign_handler_keeps_name(struct kunit *test)
+{
+	struct mtt_ctx *ctx = mtt_create(test, MTT_SIZE);
+	struct msi_vector *vector = mtt_alloc(test, 3);
+	struct mtt_hits *hits = mtt_new_hits(test);
+	unsigned int irq = msi_vector_irq(vector);
+	char *name = kstrdup("left behind", GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, name);
+	KUNIT_ASSERT_EQ(test, request_irq(irq, mtt_handler, 0, name, hits), 0);
+	mtt_leak(test, 1);
+	kunit_warning_suppress(test)
+		msi_table_free_vector(ctx->table, vector);
+	kfree(name);
+	KUNIT_EXPECT_STREQ(test, irq_to_desc(irq)->action->name, "left behind");
+	mtt_expect_dead(test, irq, hits);
+}
+
 static void foreign_handler_outlives_table(struct kunit *test)
 {
 	struct mtt_ctx *ctx = mtt_create(test, MTT_SIZE);
@@ -464,6 +486,7 @@ static struct kunit_case mtt_free_cases[] = {
 	KUNIT_CASE(unbind_runs_action_which_frees_vector),
 	KUNIT_CASE(unbind_frees_table_before_older_resources),
 	KUNIT_CASE_PARAM(foreign_handler_on_vector, mtt_variant_gen_params),
+	KUNIT_CASE(foreign_handler_keeps_name),
 	KUNIT_CASE_PARAM(foreign_handler_outlives_table, mtt_variant_gen_params),
 	KUNIT_CASE_PARAM(foreign_handler_outlives_device, mtt_variant_gen_params),
 	{ }

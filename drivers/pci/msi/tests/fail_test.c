@@ -96,11 +96,17 @@ static void free_vectors(struct kunit *test)
 	pci_fail_n = 0;
 }
 
-/* MSI-X, once on, goes only with the table. */
+/* MSI-X and MSI, once on, go only with the table. */
 static void free_vectors_and_msix(struct kunit *test)
 {
 	free_table(test);
 	KUNIT_ASSERT_EQ(test, run_create_msix(test), 0);
+}
+
+static void free_vectors_and_msi(struct kunit *test)
+{
+	free_table(test);
+	KUNIT_ASSERT_EQ(test, run_create_msi(test), 0);
 }
 
 static int run_request(struct kunit *test)
@@ -229,7 +235,7 @@ static const struct msi_fail_op pci_fail_ops[] = {
 		.name = "another batch of MSI-X", PCI_FAIL_SOME(5), PCI_FAIL_LATER,
 	}, {
 		.name = "MSI", .highest = MSI_LABEL_ANY, .min = 1, .max = 1, .setup = setup_msi,
-		.run = run_alloc, .undo = free_vectors, .teardown = free_table,
+		.run = run_alloc, .undo = free_vectors_and_msi, .teardown = free_table,
 		.device = PCI_FAIL_MSI | PCI_FAIL_NO_INTX,
 	}, {
 		.name = "request_irq", PCI_FAIL_ONE(0), .setup = setup_vector,
