@@ -279,7 +279,7 @@ static int pci_msix_table_alloc(struct msi_table *table, struct msi_vector **vec
 	return ret;
 }
 
-static void pci_msix_table_commit(struct msi_table *table)
+static void pci_msi_table_commit(struct msi_table *table)
 {
 	struct pci_msi_table *ptable = to_pci_msi_table(table);
 
@@ -368,14 +368,6 @@ static int pci_msi_table_alloc(struct msi_table *table, struct msi_vector **vect
 	return ret;
 }
 
-static void pci_msi_table_commit(struct msi_table *table)
-{
-	struct pci_msi_table *ptable = to_pci_msi_table(table);
-
-	guard(mutex)(&ptable->mutex);
-	ptable->intx_off = true;
-}
-
 /* MSI stays on, unless this is the first allocation, which has failed. */
 static void pci_msi_table_free(struct msi_table *table, struct msi_vector **vectors,
 			       unsigned int n)
@@ -432,7 +424,7 @@ static const struct msi_table_backend pci_msix_table_backend = {
 	.vector_size	= sizeof(struct pci_msi_vector),
 	.desc		= pci_msi_vector_desc,
 	.alloc		= pci_msix_table_alloc,
-	.commit		= pci_msix_table_commit,
+	.commit		= pci_msi_table_commit,
 	.free		= pci_msix_table_free,
 	.retire		= msi_vector_remove_sysfs,
 	.revive		= pci_msix_table_revive,
