@@ -14,6 +14,7 @@
 #include <linux/types.h>
 
 struct device;
+struct irq_affinity;
 struct irq_affinity_desc;
 struct irq_domain;
 struct msi_table;
@@ -23,9 +24,11 @@ struct pci_dev;
 /* Any label: as a request for one, and as the open end of a range. */
 #define MSI_LABEL_ANY		U32_MAX
 
-/* Kinds of table which pci_allocate_msi_table() may return */
+/* Kinds of table which pci_allocate_msi_table() may return; see msi_table_kind() */
 #define MSI_TABLE_MSIX		BIT(0)
 #define MSI_TABLE_MSI		BIT(1)
+#define MSI_TABLE_INTX		BIT(2)
+#define MSI_TABLE_ALL_KINDS	(MSI_TABLE_MSIX | MSI_TABLE_MSI | MSI_TABLE_INTX)
 
 /* msi_table_info::flags */
 #define MSI_TABLE_UNREMAPPED	BIT(0)
@@ -176,6 +179,8 @@ struct msi_table_info {
  *		instead of @cookie
  * @affinity:	Initial affinity of the interrupt, managed or not, or NULL. For
  *		a batch an array with one for each vector which is wanted.
+ * @spread:	How to spread a batch over the CPUs, instead of @affinity, or NULL.
+ *		See msi_table_alloc_vectors().
  */
 struct msi_vector_request {
 	u32				lowest;
@@ -183,6 +188,7 @@ struct msi_vector_request {
 	void				*cookie;
 	void				**cookies;
 	const struct irq_affinity_desc	*affinity;
+	const struct irq_affinity	*spread;
 };
 
 struct msi_table *msi_allocate_table(struct device *dev, const struct msi_table_info *info);
@@ -212,6 +218,8 @@ int msi_table_alloc_vectors(struct msi_table *table, const struct msi_vector_req
 			    unsigned int min, unsigned int max, struct msi_vector **vectors);
 void msi_table_free_vector(struct msi_table *table, struct msi_vector *vector);
 void msi_table_free_vectors(struct msi_table *table, struct msi_vector **vectors, unsigned int n);
+void msi_table_free_all(struct msi_table *table);
+int msi_table_enable(struct msi_table *table, unsigned int nr);
 void msi_table_restore(struct msi_table *table);
 void msi_vector_restore(struct msi_vector *vector);
 
@@ -248,10 +256,12 @@ static inline struct msi_vector *msi_table_alloc_vector(struct msi_table *table,
 					    hw_label);
 }
 
+__printf(6, 7)
 int msi_vector_request_irq(struct msi_vector *vector, irq_handler_t handler,
-			   irq_handler_t thread_fn, unsigned long flags, const char *name,
-			   void *dev_id);
+			   irq_handler_t thread_fn, unsigned long flags, void *dev_id,
+			   const char *fmt, ...);
 void msi_vector_free_irq(struct msi_vector *vector);
+void msi_vector_free_handler(struct msi_vector *vector, void *dev_id);
 int msi_vector_get_msg(const struct msi_vector *vector, struct msi_message *msg);
 void msi_vector_watch(struct msi_vector *vector, struct msi_watcher *watcher);
 void msi_vector_unwatch(struct msi_vector *vector, struct msi_watcher *watcher);
@@ -262,5 +272,23 @@ void *msi_vector_cookie(const struct msi_vector *vector);
 struct msi_table *msi_vector_table(const struct msi_vector *vector);
 void *msi_table_data(const struct msi_table *table);
 u32 msi_table_size(const struct msi_table *table);
+unsigned int msi_table_kind(const struct msi_table *table);
+bool msi_table_is_dynamic(const struct msi_table *table);
+struct msi_vector *msi_table_find(struct msi_table *table, u32 hw_label);
+struct msi_vector *msi_table_next(struct msi_table *table, const struct msi_vector *vector);
+
+/**
+ * msi_table_for_each - Visit the vectors of a table, in the order of their labels
+ * @table:	The table
+ * @vector:	&struct msi_vector pointer, the loop cursor
+ *
+ * None of them may be freed meanwhile. See msi_table_free_all() for that.
+ */
+#define msi_table_for_each(table, vector)				\
+	for ((vector) = msi_table_next((table), NULL); (vector);	\
+	     (vector) = msi_table_next((table), (vector)))
+
+DEFINE_FREE(msi_vector, struct msi_vector *,
+	    IS_ERR_OR_NULL(_T) ? (void)0 : msi_table_free_vector(msi_vector_table(_T), _T))
 
 #endif /* _LINUX_MSI_TABLE_H */

@@ -21,11 +21,13 @@ struct kernfs_node;
  * struct msi_vector - One allocated message of a table
  * @table:		Table which the vector belongs to
  * @cookie:		From msi_vector_request::cookie or cookies
- * @dev_id:		dev_id of the handler which the core installed
+ * @dev_id:		dev_id of the handler which the core installed; that of others
+ *			which share the interrupt are in msi_table::shared
  * @parked_node:	In msi_table::parked, while @parked
  * @label:		Label, which is also the hwirq in the table's irq domain
  * @live:		Allocated, and its backend is done with that
  * @requested:		The core installed a handler
+ * @shared:		Others may install a handler, too
  * @recyclable:		The interrupt was like msi_table::fresh when it was allocated
  * @parked:		Free, and kept for the next who wants its label
  *
@@ -44,6 +46,7 @@ struct msi_vector {
 	u32				label;
 	bool				live : 1;
 	bool				requested : 1;
+	bool				shared : 1;
 	bool				recyclable : 1;
 	bool				parked : 1;
 };
@@ -74,7 +77,7 @@ struct msi_irq_state {
 
 /**
  * struct msi_table_backend - What a kind of table implements
- * @kind:		For debugfs
+ * @name:		For debugfs
  * @vector_size:	Size of the structure which begins with &struct msi_vector
  * @desc:		The MSI descriptor of a vector
  * @alloc:		Allocate the interrupts of vectors with consecutive labels,
@@ -82,9 +85,12 @@ struct msi_irq_state {
  *			msi_table_note_fresh() for each when there is no affinity.
  *			Returns how many were allocated, the first ones, or an
  *			error when there was none, and nothing has changed. @lowest
- *			is the lowest label which would have done.
+ *			is the lowest label which would have done. The first allocation
+ *			may change kind, backend and size of the table, to what has
+ *			vectors of the same size.
  * @commit:		Optional. The first allocation has succeeded, whatever calls of
  *			@alloc it took. May be called again.
+ * @enable:		Optional. As msi_table_enable() says
  * @free:		Free the interrupts of vectors, which have no handler any
  *			more, in any order of labels. Also called for a batch
  *			which fails half way, and for parked vectors.
@@ -105,13 +111,14 @@ struct msi_irq_state {
  * same label.
  */
 struct msi_table_backend {
-	const char	*kind;
+	const char	*name;
 	size_t		vector_size;
 	struct msi_desc	*(*desc)(const struct msi_vector *vector);
 	int		(*alloc)(struct msi_table *table, struct msi_vector **vectors,
 				 unsigned int n, u32 lowest,
 				 const struct irq_affinity_desc *affinity);
 	void		(*commit)(struct msi_table *table);
+	int		(*enable)(struct msi_table *table, unsigned int nr);
 	void		(*free)(struct msi_table *table, struct msi_vector **vectors,
 				unsigned int n);
 	void		(*retire)(struct msi_vector *vector);
@@ -129,8 +136,10 @@ struct msi_table_backend {
  * @name:	Name of the table, unique on @dev
  * @data:	From msi_table_info::data
  * @size:	Number of labels, 0 if unlimited
+ * @kind:	%MSI_TABLE_MSIX, %MSI_TABLE_MSI, %MSI_TABLE_INTX, or 0 for a store
+ * @dynamic:	Vectors can be allocated whenever there is one
  * @managed:	Created by a devm function
- * @used:	An allocation has succeeded
+ * @used:	An allocation has succeeded, or it was enabled
  * @abandoned:	An interrupt had to be leaked
  * @recycle:	Free vectors are parked
  * @irqs_dir:	msi_irqs/ of the device, when the table makes entries there
@@ -144,8 +153,9 @@ struct msi_table_backend {
  * @trim_sem:	Held for writing while parked vectors are given back
  * @fresh:	What each interrupt was like before a driver got it
  * @watchers:	List of &struct msi_watcher
- * @watch_lock:	Protects @watchers, and @fresh while it is unknown; nests in the
- *		locks of interrupt descriptors
+ * @shared:	List of &struct msi_shared_handler
+ * @watch_lock:	Protects @watchers, @shared, and @fresh while it is unknown; nests in
+ *		the locks of interrupt descriptors
  * @node:	In the list of all tables
  * @devres:	The device resource which frees the table on unbind
  * @debugfs:	File in debugfs
@@ -156,6 +166,8 @@ struct msi_table {
 	const char				*name;
 	void					*data;
 	u32					size;
+	unsigned int				kind;
+	bool					dynamic;
 	bool					managed;
 	bool					used;
 	bool					abandoned;
@@ -168,6 +180,7 @@ struct msi_table {
 	struct rw_semaphore			trim_sem;
 	struct msi_irq_state			fresh;
 	struct hlist_head			watchers;
+	struct hlist_head			shared;
 	raw_spinlock_t				watch_lock;
 	struct list_head			node;
 	struct msi_table			**devres;

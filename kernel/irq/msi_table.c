@@ -24,7 +24,7 @@
 #define CREATE_TRACE_POINTS
 #include <trace/events/msi_table.h>
 
-/* Vectors of a table which is freed are freed in portions of this size. */
+/* All vectors of a table are freed in portions of this size. */
 #define MSI_TABLE_FREE_BATCH	32
 
 /* Protects the list of tables, and the first use of a device's MSI data */
@@ -129,7 +129,7 @@ void msi_table_unregister(struct msi_table *table)
 
 /**
  * msi_table_free - Free a table
- * @table:	Table to free
+ * @table:	Table to free, or NULL
  *
  * Frees the vectors which are left like msi_table_free_vector() does. The
  * caller makes sure that nothing uses the table or a vector of it any more.
@@ -142,15 +142,12 @@ void msi_table_unregister(struct msi_table *table)
  */
 void msi_table_free(struct msi_table *table)
 {
-	struct msi_vector *vectors[MSI_TABLE_FREE_BATCH];
-	unsigned int n;
+	if (!table)
+		return;
 
 	table->recycle = false;
 	msi_table_trim(table);
-	while ((n = xa_extract(&table->labels, (void **)vectors, 0, ULONG_MAX,
-			       ARRAY_SIZE(vectors), XA_PRESENT)))
-		msi_table_free_vectors(table, vectors, n);
-
+	msi_table_free_all(table);
 	msi_table_unregister(table);
 	table->backend->destroy(table);
 }
@@ -273,7 +270,6 @@ static int msi_table_alloc_irqs(struct msi_table *table, const struct msi_vector
 				unsigned int min, unsigned int n, struct msi_vector **vectors)
 {
 	const struct irq_affinity_desc *affinity = req->affinity;
-	const struct msi_table_backend *backend = table->backend;
 	bool single = false, trimmed = false;
 	unsigned int done = 0;
 	int ret = 0;
@@ -289,8 +285,8 @@ static int msi_table_alloc_irqs(struct msi_table *table, const struct msi_vector
 		if (vectors[done]->parked)
 			ret = msi_vector_unpark(vectors[done]) ? : 1;
 		else
-			ret = backend->alloc(table, vectors + done, run, req->lowest,
-					     affinity ? affinity + done : NULL);
+			ret = table->backend->alloc(table, vectors + done, run, req->lowest,
+						    affinity ? affinity + done : NULL);
 		if (ret > 0) {
 			done += ret;
 		} else if (run > 1) {
@@ -310,52 +306,26 @@ static int msi_table_alloc_irqs(struct msi_table *table, const struct msi_vector
 		}
 	}
 	if (done >= min) {
-		if (!READ_ONCE(table->used) && backend->commit)
-			backend->commit(table);
+		if (!READ_ONCE(table->used) && table->backend->commit)
+			table->backend->commit(table);
 		WRITE_ONCE(table->used, true);
 		return done;
 	}
 
 	if (done)
-		backend->free(table, vectors, done);
+		table->backend->free(table, vectors, done);
 	return ret;
 }
 
-/**
- * msi_table_alloc_vectors - Allocate several vectors
- * @table:	Table to allocate from
- * @req:	Which vectors are wanted
- * @min:	How many are needed at least
- * @max:	How many are wanted
- * @vectors:	Where to put the vectors, room for @max. Undefined after a failure.
- *
- * Takes the lowest free labels from @req->lowest to @req->highest, in ascending
- * order. Faster than one by one: where the labels are consecutive and the parent
- * can take several interrupts at a time they are allocated at a time, and MSI-X
- * is switched on with all of them.
- *
- * See msi_table_alloc() for what else there is to know. A failure changes
- * nothing.
- *
- * Context: May sleep. May run concurrently with any other allocation and free.
- *
- * Return: The number of vectors, from @min to @max, or a negative error:
- *
- * * %-EINVAL - @min is 0 or above @max, or an affinity has no CPU
- * * %-ENOSPC - less than @min labels of the range are free, or the parent
- *   domain is out of vectors
- * * another error of msi_table_alloc()
- */
-int msi_table_alloc_vectors(struct msi_table *table, const struct msi_vector_request *req,
-			    unsigned int min, unsigned int max, struct msi_vector **vectors)
+static int msi_table_alloc_batch(struct msi_table *table, const struct msi_vector_request *req,
+				 unsigned int min, unsigned int max, struct msi_vector **vectors)
 {
-	u32 last = table->size ? table->size - 1 : MSI_LABEL_ANY - 1;
+	u32 size = READ_ONCE(table->size);
+	u32 last = size ? size - 1 : MSI_LABEL_ANY - 1;
 	u32 highest = req->highest == MSI_LABEL_ANY ? last : req->highest;
 	unsigned int taken;
 	int ret, done;
 
-	if (!min || min > max)
-		return -EINVAL;
 	if (req->lowest > highest || highest > last)
 		return -ERANGE;
 	max = min(max, highest - req->lowest + 1);
@@ -379,6 +349,83 @@ int msi_table_alloc_vectors(struct msi_table *table, const struct msi_vector_req
 	}
 	msi_vectors_put_back(vectors + done, taken - done);
 	return ret;
+}
+
+/* Spreads again when there are fewer than wanted: all CPUs have to be served. */
+static int msi_table_alloc_spread(struct msi_table *table, const struct msi_vector_request *req,
+				  unsigned int min, unsigned int max, struct msi_vector **vectors)
+{
+	struct irq_affinity affd = *req->spread;
+	struct msi_vector_request spread = *req;
+	unsigned int n = max;
+	int ret;
+
+	for (;;) {
+		n = irq_calc_affinity_vectors(min, n, &affd);
+		if (n < min)
+			return -ENOSPC;
+
+		struct irq_affinity_desc *masks __free(kfree) = irq_create_affinity_masks(n, &affd);
+
+		spread.affinity = masks;
+		ret = msi_table_alloc_batch(table, &spread, min, n, vectors);
+		if (ret < 0 || ret == n)
+			return ret;
+
+		msi_table_free_vectors(table, vectors, ret);
+		n = ret;
+	}
+}
+
+/**
+ * msi_table_alloc_vectors - Allocate several vectors
+ * @table:	Table to allocate from
+ * @req:	Which vectors are wanted
+ * @min:	How many are needed at least
+ * @max:	How many are wanted
+ * @vectors:	Where to put the vectors, room for @max. Undefined after a failure.
+ *		NULL for a driver which looks for them by msi_table_find().
+ *
+ * Takes the lowest free labels from @req->lowest to @req->highest, in ascending
+ * order. Faster than one by one: where the labels are consecutive and the parent
+ * can take several interrupts at a time they are allocated at a time, and MSI-X
+ * is switched on with all of them.
+ *
+ * With @req->spread all but its pre_vectors and post_vectors get a managed affinity,
+ * so that together they serve each CPU, and there are no more of them than CPUs; see
+ * Documentation/core-api/irq/managed_irq.rst. When there are fewer than @max then they
+ * are spread once more. With CONFIG_SMP calc_sets is called each time, with a copy of
+ * @req->spread, also when nothing is left to be spread. INTx has one vector, whose
+ * affinity stays as it is.
+ *
+ * See msi_table_alloc() for what else there is to know. A failure changes
+ * nothing.
+ *
+ * Context: May sleep. May run concurrently with any other allocation and free.
+ *
+ * Return: The number of vectors, from @min to @max, or a negative error:
+ *
+ * * %-EINVAL - @min is 0 or above @max, or an affinity has no CPU
+ * * %-ENOSPC - less than @min labels of the range are free, the parent domain is
+ *   out of vectors, or @min is less than those which are not to be spread
+ * * another error of msi_table_alloc()
+ */
+int msi_table_alloc_vectors(struct msi_table *table, const struct msi_vector_request *req,
+			    unsigned int min, unsigned int max, struct msi_vector **vectors)
+{
+	struct msi_vector **unseen __free(kvfree) = NULL;
+
+	if (!min || min > max)
+		return -EINVAL;
+
+	if (!vectors) {
+		unseen = kvmalloc_array(max, sizeof(*unseen), GFP_KERNEL);
+		if (!unseen)
+			return -ENOMEM;
+		vectors = unseen;
+	}
+	return req->spread ? msi_table_alloc_spread(table, req, min, max, vectors) :
+			     msi_table_alloc_batch(table, req, min, max, vectors);
 }
 EXPORT_SYMBOL_GPL(msi_table_alloc_vectors);
 
@@ -550,6 +597,10 @@ static bool msi_vector_shutdown(struct msi_vector *vector, struct irq_desc *desc
 	bool idle;
 
 	msi_vector_free_irq(vector);
+	/* Other devices have theirs on the line of INTx. */
+	if (table->kind == MSI_TABLE_INTX)
+		return true;
+
 	idle = !WARN(desc->action, "%s: MSI table %s: irq %u of label %u still has a handler\n",
 		     dev_name(table->dev), table->name, irq_desc_get_irq(desc), vector->label);
 	if (!idle)
@@ -645,6 +696,66 @@ void msi_table_free_vector(struct msi_table *table, struct msi_vector *vector)
 EXPORT_SYMBOL_GPL(msi_table_free_vector);
 
 /**
+ * msi_table_free_all - Free all vectors of a table
+ * @table:	The table
+ *
+ * Frees them like msi_table_free_vector() does. The table stays.
+ *
+ * Context: May sleep. Not concurrently with allocation or free of vectors of the table.
+ */
+void msi_table_free_all(struct msi_table *table)
+{
+	struct msi_vector *vectors[MSI_TABLE_FREE_BATCH], *vector;
+	unsigned int n;
+
+	do {
+		n = 0;
+		for (vector = msi_table_next(table, NULL); vector && n < ARRAY_SIZE(vectors);
+		     vector = msi_table_next(table, vector))
+			vectors[n++] = vector;
+		msi_table_free_vectors(table, vectors, n);
+	} while (n);
+}
+EXPORT_SYMBOL_GPL(msi_table_free_all);
+
+/**
+ * msi_table_enable - Switch a table on before it has a vector
+ * @table:	The table
+ * @nr:		So many labels are to be had, from 0 on
+ *
+ * For a driver which decides later which vectors there are, and takes and frees them one
+ * by one whatever the parent is like: where msi_table_is_dynamic() is false this sets up
+ * the interrupts of all these labels, without an affinity, and the table stays on until it
+ * is freed. Otherwise an allocation switches it on, with what that needs.
+ *
+ * Context: May sleep. See pci_allocate_msi_table().
+ *
+ * Return: How many labels can be had, from 1 to @nr, or a negative error:
+ *
+ * * %-EINVAL - @nr is 0, or the function is not in D0
+ * * %-EBUSY - the table is on, and is not dynamic
+ * * %-EOPNOTSUPP - it is a device-specific store
+ * * another error of msi_table_alloc()
+ */
+int msi_table_enable(struct msi_table *table, unsigned int nr)
+{
+	int ret;
+
+	if (!nr)
+		return -EINVAL;
+	if (!table->backend->enable)
+		return -EOPNOTSUPP;
+
+	ret = table->backend->enable(table, nr);
+	if (ret < 0)
+		return ret;
+	table->backend->commit(table);
+	WRITE_ONCE(table->used, true);
+	return ret;
+}
+EXPORT_SYMBOL_GPL(msi_table_enable);
+
+/**
  * msi_table_restore - Write messages and masks to the device again
  * @table:	Table whose device was suspended or reset
  *
@@ -687,6 +798,40 @@ void msi_vector_restore(struct msi_vector *vector)
 }
 EXPORT_SYMBOL_GPL(msi_vector_restore);
 
+/*
+ * One of several handlers of a vector. The first one is in the vector, which is all
+ * that most of them need.
+ */
+struct msi_shared_handler {
+	struct hlist_node	node;
+	struct msi_vector	*vector;
+	void			*dev_id;
+};
+
+/* Whether the vector has this handler, which it has no more then */
+static bool msi_vector_forget_handler(struct msi_vector *vector, void *dev_id)
+{
+	struct msi_shared_handler *found __free(kfree) = NULL, *shared;
+	bool first = vector->requested && vector->dev_id == dev_id;
+
+	if (!hlist_empty(&vector->table->shared)) {
+		guard(raw_spinlock_irqsave)(&vector->table->watch_lock);
+		hlist_for_each_entry(shared, &vector->table->shared, node) {
+			if (shared->vector != vector || !(first || shared->dev_id == dev_id))
+				continue;
+			hlist_del(&shared->node);
+			found = shared;
+			break;
+		}
+	}
+
+	if (first && found)
+		vector->dev_id = found->dev_id;
+	else if (first)
+		vector->requested = false;
+	return first || found;
+}
+
 /**
  * msi_vector_request_irq - Install the handler of a vector
  * @vector:	Vector to install the handler on
@@ -694,58 +839,106 @@ EXPORT_SYMBOL_GPL(msi_vector_restore);
  *		wakes the thread
  * @thread_fn:	Called in a thread, or NULL
  * @flags:	IRQF_* flags
- * @name:	Name for /proc/interrupts; not copied
  * @dev_id:	Cookie for the handler
+ * @fmt:	Name for /proc/interrupts, as for printf(), which the vector keeps
  *
  * Like request_threaded_irq(), but the handler belongs to the vector: it is
  * freed by msi_vector_free_irq(), or together with the vector or the table. A
  * driver may use request_irq() on msi_vector_irq() instead, and has to free
  * that itself.
  *
- * Context: May sleep. Not concurrently with itself or msi_vector_free_irq() on
- * one vector.
+ * With %IRQF_SHARED a vector may have several handlers, of different @dev_id. The
+ * line of INTx is always shared, and its threads are %IRQF_ONESHOT.
  *
- * Return: 0, %-EBUSY when the vector has a handler, %-ENOSPC when there is no
- * CPU vector left, or another error of request_threaded_irq()
+ * Context: May sleep. Not concurrently with itself, msi_vector_free_irq() or
+ * msi_vector_free_handler() on one vector.
+ *
+ * Return: 0, %-EBUSY when the vector has a handler and one of them does not share,
+ * %-ENOSPC when there is no CPU vector left, or another error of
+ * request_threaded_irq()
  */
 int msi_vector_request_irq(struct msi_vector *vector, irq_handler_t handler,
-			   irq_handler_t thread_fn, unsigned long flags, const char *name,
-			   void *dev_id)
+			   irq_handler_t thread_fn, unsigned long flags, void *dev_id,
+			   const char *fmt, ...)
 {
+	struct msi_shared_handler *shared __free(kfree) = NULL;
+	const char *name;
+	va_list args;
 	int ret;
 
-	if (vector->requested)
-		return -EBUSY;
+	if (vector->table->kind == MSI_TABLE_INTX)
+		flags |= IRQF_SHARED | (handler ? 0 : IRQF_ONESHOT);
+
+	if (vector->requested) {
+		if (!vector->shared || !(flags & IRQF_SHARED))
+			return -EBUSY;
+		shared = kmalloc_obj(*shared);
+		if (!shared)
+			return -ENOMEM;
+		shared->vector = vector;
+		shared->dev_id = dev_id;
+	}
+
+	va_start(args, fmt);
+	name = kvasprintf_const(GFP_KERNEL, fmt, args);
+	va_end(args);
+	if (!name)
+		return -ENOMEM;
 
 	ret = request_threaded_irq(msi_vector_irq(vector), handler, thread_fn, flags, name, dev_id);
-	if (ret)
+	if (ret) {
+		kfree_const(name);
 		return ret;
+	}
 
-	vector->dev_id = dev_id;
-	vector->requested = true;
+	if (shared) {
+		guard(raw_spinlock_irqsave)(&vector->table->watch_lock);
+		hlist_add_head(&shared->node, &vector->table->shared);
+		retain_and_null_ptr(shared);
+	} else {
+		vector->dev_id = dev_id;
+		vector->requested = true;
+		vector->shared = flags & IRQF_SHARED;
+	}
 	return 0;
 }
 EXPORT_SYMBOL_GPL(msi_vector_request_irq);
 
 /**
- * msi_vector_free_irq - Free the handler of a vector
+ * msi_vector_free_irq - Free the handler of a vector, or all who share it
  * @vector:	Vector to free the handler of
  *
  * Does nothing when msi_vector_request_irq() installed none. The handler does
  * not run any more when this returns.
  *
- * Context: May sleep. Not concurrently with itself or msi_vector_request_irq()
- * on one vector.
+ * Context: May sleep. Not concurrently with itself, msi_vector_request_irq() or
+ * msi_vector_free_handler() on one vector.
  */
 void msi_vector_free_irq(struct msi_vector *vector)
 {
-	if (!vector->requested)
-		return;
-
-	vector->requested = false;
-	free_irq(msi_vector_irq(vector), vector->dev_id);
+	while (vector->requested)
+		msi_vector_free_handler(vector, vector->dev_id);
 }
 EXPORT_SYMBOL_GPL(msi_vector_free_irq);
+
+/**
+ * msi_vector_free_handler - Free one handler of a vector which several share
+ * @vector:	Vector to free the handler of
+ * @dev_id:	Cookie which msi_vector_request_irq() was given for it
+ *
+ * Does nothing when the vector has no such handler. It does not run any more when
+ * this returns.
+ *
+ * Context: As msi_vector_free_irq()
+ */
+void msi_vector_free_handler(struct msi_vector *vector, void *dev_id)
+{
+	unsigned int irq = msi_vector_irq(vector);
+
+	if (msi_vector_forget_handler(vector, dev_id))
+		kfree_const(free_irq(irq, dev_id));
+}
+EXPORT_SYMBOL_GPL(msi_vector_free_handler);
 
 /**
  * msi_vector_get_msg - Read the message of a vector
@@ -781,6 +974,8 @@ bool msi_vector_read_msg(const struct msi_vector *vector, struct msi_message *ms
 		return false;
 
 	*msg = msi_message_from_msg(&desc->msg);
+	if (!msi_message_valid(msg))
+		return false;
 	/* The device adds the message number to the data of multiple MSI. */
 	msg->data += irq - desc->irq;
 	return true;
@@ -949,6 +1144,86 @@ EXPORT_SYMBOL_GPL(msi_table_data);
  */
 u32 msi_table_size(const struct msi_table *table)
 {
-	return table->size;
+	return READ_ONCE(table->size);
 }
 EXPORT_SYMBOL_GPL(msi_table_size);
+
+/**
+ * msi_table_kind - The kind of a table
+ * @table:	The table
+ *
+ * What pci_allocate_msi_table() was allowed to choose from is settled when the
+ * first allocation has succeeded.
+ *
+ * Context: Any.
+ *
+ * Return: %MSI_TABLE_MSIX, %MSI_TABLE_MSI or %MSI_TABLE_INTX, or 0 for a
+ * device-specific store
+ */
+unsigned int msi_table_kind(const struct msi_table *table)
+{
+	return READ_ONCE(table->kind);
+}
+EXPORT_SYMBOL_GPL(msi_table_kind);
+
+/**
+ * msi_table_is_dynamic - Can vectors be allocated whenever one is needed?
+ * @table:	The table
+ *
+ * If not then the first allocation has to ask for all of them.
+ *
+ * Context: Any.
+ *
+ * Return: false for MSI, INTx, and MSI-X below a parent which can not add interrupts
+ * later; true for others
+ */
+bool msi_table_is_dynamic(const struct msi_table *table)
+{
+	return READ_ONCE(table->dynamic);
+}
+EXPORT_SYMBOL_GPL(msi_table_is_dynamic);
+
+/**
+ * msi_table_find - The vector at a label
+ * @table:	The table
+ * @hw_label:	The label
+ *
+ * Context: Process context. The caller sees to it that the vector is not freed, nor
+ * spread again by an allocation which has not returned.
+ *
+ * Return: the vector, or NULL if there is none
+ */
+struct msi_vector *msi_table_find(struct msi_table *table, u32 hw_label)
+{
+	struct msi_vector *vector;
+
+	guard(spinlock)(&table->labels.xa_lock);
+	vector = xa_load(&table->labels, hw_label);
+	return vector && vector->live ? vector : NULL;
+}
+EXPORT_SYMBOL_GPL(msi_table_find);
+
+/**
+ * msi_table_next - The vector at the next label
+ * @table:	The table
+ * @vector:	A vector of it, or NULL for the first one
+ *
+ * See msi_table_for_each().
+ *
+ * Context: As msi_table_find()
+ *
+ * Return: the vector, or NULL after the last one
+ */
+struct msi_vector *msi_table_next(struct msi_table *table, const struct msi_vector *vector)
+{
+	unsigned long label = vector ? vector->label : 0;
+	struct msi_vector *next;
+
+	guard(spinlock)(&table->labels.xa_lock);
+	next = vector ? xa_find_after(&table->labels, &label, ULONG_MAX, XA_PRESENT) :
+			xa_find(&table->labels, &label, ULONG_MAX, XA_PRESENT);
+	while (next && !next->live)
+		next = xa_find_after(&table->labels, &label, ULONG_MAX, XA_PRESENT);
+	return next;
+}
+EXPORT_SYMBOL_GPL(msi_table_next);

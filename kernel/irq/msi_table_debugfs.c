@@ -56,7 +56,7 @@ static unsigned int msi_table_count_live(struct msi_table *table)
 static void msi_table_show_head(struct seq_file *m, struct msi_table *table)
 {
 	seq_printf(m, "device:  %s\n", dev_name(table->dev));
-	seq_printf(m, "kind:    %s\n", table->backend->kind);
+	seq_printf(m, "kind:    %s\n", table->backend->name);
 	seq_printf(m, "name:    %s\n", table->name);
 	seq_printf(m, "size:    %u\n", table->size);
 	seq_printf(m, "live:    %u\n", msi_table_count_live(table));
@@ -77,7 +77,8 @@ static void msi_table_show_vector(struct seq_file *m, struct msi_vector *vector)
 	guard(raw_spinlock_irq)(&desc->lock);
 	/* The vector is just being freed, and its MSI descriptor with it. */
 	if (desc->irq_data.chip == &no_irq_chip ||
-	    irq_data_get_msi_desc(&desc->irq_data) != msi_vector_desc(vector))
+	    (vector->table->kind != MSI_TABLE_INTX &&
+	     irq_data_get_msi_desc(&desc->irq_data) != msi_vector_desc(vector)))
 		return;
 
 	seq_printf(m, "%10u %6u ", vector->label, irq);

@@ -565,7 +565,7 @@ static void msi_store_destroy(struct msi_table *table)
 }
 
 static const struct msi_table_backend msi_store_backend = {
-	.kind		= "IMS",
+	.name		= "IMS",
 	.vector_size	= sizeof(struct msi_store_vector),
 	.desc		= msi_store_vector_desc,
 	.alloc		= msi_store_alloc,
@@ -757,6 +757,7 @@ struct msi_table *msi_allocate_table(struct device *dev, const struct msi_table_
 	store->single = IS_ENABLED(CONFIG_IRQ_MSI_IOMMU);
 	store->table.dev = dev;
 	store->table.backend = &msi_store_backend;
+	store->table.dynamic = true;
 	store->table.name = store->name;
 	store->table.data = info->data;
 	store->table.size = info->size;

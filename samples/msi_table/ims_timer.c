@@ -254,12 +254,12 @@ static int ims_timer_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	if (IS_ERR(expired))
 		return PTR_ERR(expired);
 
-	ret = msi_vector_request_irq(loaded, ims_timer_loaded, NULL, 0, "ims_timer-loaded", timer);
+	ret = msi_vector_request_irq(loaded, ims_timer_loaded, NULL, 0, timer, "ims_timer-loaded");
 	if (ret)
 		return ret;
 
-	ret = msi_vector_request_irq(expired, ims_timer_expired, NULL, 0, "ims_timer-expired",
-				     timer);
+	ret = msi_vector_request_irq(expired, ims_timer_expired, NULL, 0, timer,
+				     "ims_timer-expired");
 	if (ret)
 		return ret;
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * MSI tables of PCI functions: the MSI-X table and the MSI capability
+ * MSI tables of PCI functions: the MSI-X table, the MSI capability, and INTx
  *
  * The messages stay in the hands of the PCI core, which masks, restores and
  * shuts them down. The table owns the capability: pci_dev::msi_table keeps the
@@ -18,21 +18,28 @@
 #include "msi.h"
 
 /**
- * struct pci_msi_table - MSI-X table or MSI capability of a PCI function
+ * struct pci_msi_table - MSI-X table, MSI capability or INTx of a PCI function
  * @table:	The table
  * @mutex:	Serializes allocation and free, and so switching the capability
- * @enabled:	Number of usable labels while MSI is on, 1 while MSI-X is, or 0
+ * @kinds:	Which kinds the table may be of
+ * @settled:	An allocation has succeeded: the kind stays, and INTx off if it is not
+ *		that
  * @held:	MSI-X is on, but its interrupts are held back
- * @intx_off:	INTx was switched off, and comes back when the table goes
+ * @enabled:	MSI or MSI-X is on
+ * @reserved:	It is to stay on while there is no vector
  * @live:	Number of allocated vectors
+ * @intx:	Stands in for the MSI descriptor which INTx has not
  */
 struct pci_msi_table {
 	struct msi_table	table;
 	struct mutex		mutex;
-	unsigned int		enabled;
+	unsigned int		kinds;
+	bool			settled;
 	bool			held;
-	bool			intx_off;
+	bool			enabled;
+	bool			reserved;
 	unsigned int		live;
+	struct msi_desc		intx;
 };
 
 /**
@@ -56,6 +63,19 @@ static inline struct pci_msi_table *to_pci_msi_table(struct msi_table *table)
 static struct msi_desc *pci_msi_vector_desc(const struct msi_vector *vector)
 {
 	return container_of_const(vector, struct pci_msi_vector, vector)->desc;
+}
+
+/*
+ * The interrupt of the line may be another one when the function is enabled again. Handlers
+ * are freed where they were installed.
+ */
+static struct msi_desc *pci_intx_vector_desc(const struct msi_vector *vector)
+{
+	struct pci_msi_table *ptable = to_pci_msi_table(vector->table);
+
+	if (!vector->requested)
+		WRITE_ONCE(ptable->intx.irq, to_pci_dev(vector->table->dev)->irq);
+	return &ptable->intx;
 }
 
 static void pci_msi_vector_set_irq(struct msi_vector *vector, unsigned int irq)
@@ -87,22 +107,23 @@ static void pci_msi_table_disable(struct pci_msi_table *ptable)
 	}
 	if (ptable->table.abandoned)
 		msi_abandon_device_domain(&pdev->dev, MSI_DEFAULT_DOMAIN);
-	ptable->enabled = 0;
+	ptable->enabled = false;
+	/* When it is switched on again the interrupts are held back once more. */
+	WRITE_ONCE(ptable->table.used, false);
 }
 
 /* Firmware which was loaded since may have changed the number of entries. */
-static int pci_msix_table_resize(struct pci_msi_table *ptable, u32 label)
+static int pci_msix_table_resize(struct pci_msi_table *ptable)
 {
 	int size = pci_msix_vec_count(to_pci_dev(ptable->table.dev));
 
 	if (size < 0)
 		return size;
 	WRITE_ONCE(ptable->table.size, size);
-	return label < size ? 0 : -ERANGE;
+	return 0;
 }
 
-/* For an allocation up to @label */
-static int pci_msix_table_enable(struct pci_msi_table *ptable, u32 label)
+static int pci_msix_table_enable(struct pci_msi_table *ptable)
 {
 	struct pci_dev *pdev = to_pci_dev(ptable->table.dev);
 	int ret;
@@ -111,7 +132,7 @@ static int pci_msix_table_enable(struct pci_msi_table *ptable, u32 label)
 		return 0;
 	if (pdev->current_state != PCI_D0)
 		return -EINVAL;
-	ret = pci_msix_table_resize(ptable, label);
+	ret = pci_msix_table_resize(ptable);
 	if (ret)
 		return ret;
 	if (!pci_setup_msix_device_domain(pdev, ptable->table.size))
@@ -121,9 +142,11 @@ static int pci_msix_table_enable(struct pci_msi_table *ptable, u32 label)
 	if (ret)
 		return ret;
 
-	ptable->enabled = 1;
+	ptable->enabled = true;
 	ptable->held = true;
-	ptable->table.irqs_dir = msi_irqs_dir(&pdev->dev);
+	/* Each vector makes its own entry in msi_irqs/, unless all are made at once. */
+	if (ptable->table.dynamic)
+		ptable->table.irqs_dir = msi_irqs_dir(&pdev->dev);
 	if (ptable->table.irqs_dir) {
 		guard(msi_descs_lock)(&pdev->dev);
 		msi_device_set_sysfs(&pdev->dev, MSI_DEFAULT_DOMAIN, false);
@@ -181,9 +204,11 @@ static int pci_msix_table_alloc_dyn(struct pci_msi_table *ptable, struct msi_vec
 	u32 first = vectors[0]->label;
 	int ret;
 
-	ret = pci_msix_table_enable(ptable, first + n - 1);
+	ret = pci_msix_table_enable(ptable);
 	if (ret)
 		return ret;
+	if (first + n > ptable->table.size)
+		return -ERANGE;
 
 	scoped_guard(msi_descs_lock, &pdev->dev) {
 		ret = pci_msix_table_insert_descs(pdev, vectors, n, affinity);
@@ -215,36 +240,6 @@ static int pci_msix_table_alloc_dyn(struct pci_msi_table *ptable, struct msi_vec
 	return ret ? : n;
 }
 
-/*
- * The parent does not support dynamic allocation, or the domain is not below an
- * MSI parent: the one allocation which switches MSI-X on is all there can be.
- */
-static int pci_msix_table_alloc_static(struct pci_msi_table *ptable, struct msi_vector **vectors,
-				       unsigned int n, const struct irq_affinity_desc *affinity)
-{
-	struct pci_dev *pdev = to_pci_dev(ptable->table.dev);
-	int ret;
-
-	if (ptable->enabled || affinity)
-		return -EOPNOTSUPP;
-	if (vectors[0]->label &&
-	    pci_msi_domain_supports(pdev, MSI_FLAG_MSIX_CONTIGUOUS, DENY_LEGACY))
-		return -EOPNOTSUPP;
-
-	struct msix_entry *entries __free(kfree) = kcalloc(n, sizeof(*entries), GFP_KERNEL);
-	if (!entries)
-		return -ENOMEM;
-
-	for (unsigned int i = 0; i < n; i++)
-		entries[i].entry = vectors[i]->label;
-	ret = __pci_enable_msix_range(pdev, entries, 1, n, NULL, 0);
-	for (int i = 0; i < ret; i++)
-		pci_msi_vector_set_irq(vectors[i], entries[i].vector);
-	if (ret > 0)
-		ptable->enabled = 1;
-	return ret;
-}
-
 static void pci_msix_table_note_fresh(struct msi_vector *vector)
 {
 	struct irq_desc *desc = irq_to_desc(msi_vector_irq(vector));
@@ -253,21 +248,12 @@ static void pci_msix_table_note_fresh(struct msi_vector *vector)
 	msi_table_note_fresh(vector, desc);
 }
 
-static int pci_msix_table_alloc(struct msi_table *table, struct msi_vector **vectors,
-				unsigned int n, u32 lowest,
-				const struct irq_affinity_desc *affinity)
+static int pci_msix_table_alloc(struct pci_msi_table *ptable, struct msi_vector **vectors,
+				unsigned int n, const struct irq_affinity_desc *affinity)
 {
-	struct pci_msi_table *ptable = to_pci_msi_table(table);
-	struct pci_dev *pdev = to_pci_dev(table->dev);
-	bool was_enabled;
-	int ret;
+	bool was_enabled = ptable->enabled;
+	int ret = pci_msix_table_alloc_dyn(ptable, vectors, n, affinity);
 
-	guard(mutex)(&ptable->mutex);
-	was_enabled = ptable->enabled;
-	if (pci_msix_can_alloc_dyn(pdev))
-		ret = pci_msix_table_alloc_dyn(ptable, vectors, n, affinity);
-	else
-		ret = pci_msix_table_alloc_static(ptable, vectors, n, affinity);
 	if (ret < 0 && !was_enabled)
 		pci_msi_table_disable(ptable);
 
@@ -279,7 +265,7 @@ static int pci_msix_table_alloc(struct msi_table *table, struct msi_vector **vec
 	return ret;
 }
 
-static void pci_msi_table_commit(struct msi_table *table)
+static void pci_table_commit(struct msi_table *table)
 {
 	struct pci_msi_table *ptable = to_pci_msi_table(table);
 
@@ -287,23 +273,36 @@ static void pci_msi_table_commit(struct msi_table *table)
 	if (ptable->held)
 		msix_capability_commit(to_pci_dev(table->dev));
 	ptable->held = false;
-	ptable->intx_off = true;
+	ptable->settled = true;
+}
+
+static int pci_table_choose(struct pci_msi_table *ptable, unsigned int kinds);
+
+/* Off, when this was the first allocation, which has failed, or when none can follow */
+static void pci_table_freed(struct pci_msi_table *ptable, unsigned int n)
+{
+	struct msi_table *table = &ptable->table;
+
+	ptable->live -= n;
+	if (ptable->live || ptable->reserved)
+		return;
+	if (ptable->settled && (table->dynamic || table->kind == MSI_TABLE_MSI))
+		return;
+
+	pci_msi_table_disable(ptable);
+	if (!ptable->settled)
+		pci_table_choose(ptable, ptable->kinds);
 }
 
 static void pci_msix_table_free(struct msi_table *table, struct msi_vector **vectors,
 				unsigned int n)
 {
 	struct pci_msi_table *ptable = to_pci_msi_table(table);
-	struct pci_dev *pdev = to_pci_dev(table->dev);
-	bool dynamic = pci_msix_can_alloc_dyn(pdev);
 
 	guard(mutex)(&ptable->mutex);
-	ptable->live -= n;
-	if (dynamic)
-		pci_msix_table_free_dyn(pdev, vectors, n);
-	/* With the first allocation, which failed, or because none can follow */
-	if (!ptable->live && !(dynamic && ptable->intx_off))
-		pci_msi_table_disable(ptable);
+	if (table->dynamic)
+		pci_msix_table_free_dyn(to_pci_dev(table->dev), vectors, n);
+	pci_table_freed(ptable, n);
 }
 
 static int pci_msix_table_revive(struct msi_vector *vector)
@@ -325,60 +324,147 @@ static void pci_msi_table_abandon(struct msi_vector *vector)
 		msi_sysfs_remove_desc(vector->table->dev, desc);
 }
 
-/* The first of @n vectors, as far as their messages were granted */
+/* The first of @n vectors, as far as there are interrupts for them */
 static int pci_msi_table_take(struct pci_msi_table *ptable, struct msi_vector **vectors,
 			      unsigned int n, u32 lowest)
 {
 	struct pci_dev *pdev = to_pci_dev(ptable->table.dev);
 	unsigned int i;
 
-	for (i = 0; i < n && vectors[i]->label < ptable->enabled; i++)
-		pci_msi_vector_set_irq(vectors[i], pci_irq_vector(pdev, vectors[i]->label));
+	for (i = 0; i < n; i++) {
+		int irq = pci_irq_vector(pdev, vectors[i]->label);
+
+		if (irq < 0)
+			break;
+		pci_msi_vector_set_irq(vectors[i], irq);
+	}
 	ptable->live += i;
 	if (i)
 		return i;
-	return lowest < ptable->enabled ? -ENOSPC : -EOPNOTSUPP;
+	return pci_irq_vector(pdev, lowest) < 0 ? -EOPNOTSUPP : -ENOSPC;
 }
 
-static int pci_msi_table_alloc(struct msi_table *table, struct msi_vector **vectors,
-			       unsigned int n, u32 lowest,
-			       const struct irq_affinity_desc *affinity)
+/* As many entries as there can be of those of @vectors, or of 0 to @n - 1 */
+static int pci_msix_table_setup(struct pci_msi_table *ptable, struct msi_vector **vectors,
+				unsigned int n, const struct irq_affinity_desc *affinity)
 {
-	struct pci_msi_table *ptable = to_pci_msi_table(table);
-	struct pci_dev *pdev = to_pci_dev(table->dev);
+	struct pci_dev *pdev = to_pci_dev(ptable->table.dev);
+	u32 first = vectors ? vectors[0]->label : 0;
 	int ret;
 
-	/* The messages differ in the data only, so all go to the same CPUs. */
-	if (affinity)
+	if (first && pci_msi_domain_supports(pdev, MSI_FLAG_MSIX_CONTIGUOUS, DENY_LEGACY))
 		return -EOPNOTSUPP;
 
-	guard(mutex)(&ptable->mutex);
-	if (!ptable->enabled) {
-		if (!pci_setup_msi_device_domain(pdev, table->size))
-			return -ENOMEM;
-		ret = __pci_enable_msi_range(pdev, 1, table->size, NULL);
-		if (ret < 0)
+	struct msix_entry *entries __free(kfree) = kcalloc(n, sizeof(*entries), GFP_KERNEL);
+	if (!entries)
+		return -ENOMEM;
+
+	for (unsigned int i = 0; i < n; i++)
+		entries[i].entry = vectors ? vectors[i]->label : i;
+
+	do {
+		ret = pci_msix_table_enable(ptable);
+		if (ret)
 			return ret;
-		ptable->enabled = ret;
+		if (!vectors)
+			n = min(n, ptable->table.size);
+		if (entries[n - 1].entry >= ptable->table.size) {
+			pci_msi_table_disable(ptable);
+			return -ERANGE;
+		}
+
+		scoped_guard(msi_descs_lock, &pdev->dev)
+			ret = __msix_setup_interrupts(pdev, entries, n,
+						      (struct irq_affinity_desc *)affinity);
+		if (ret)
+			pci_msi_table_disable(ptable);
+		/* So many there are. */
+		if (ret > 0)
+			n = ret;
+	} while (ret > 0);
+	return ret ? : n;
+}
+
+/* As many messages as there can be, from 0 on, of those which @n vectors need */
+static int pci_msi_table_setup(struct pci_msi_table *ptable, struct msi_vector **vectors,
+			       unsigned int n, const struct irq_affinity_desc *affinity)
+{
+	struct pci_dev *pdev = to_pci_dev(ptable->table.dev);
+	int ret;
+
+	if (vectors && affinity && vectors[0]->label)
+		return -EOPNOTSUPP;
+	if (pdev->current_state != PCI_D0)
+		return -EINVAL;
+	if (!pci_setup_msi_device_domain(pdev, ptable->table.size))
+		return -ENOMEM;
+	n = min(vectors ? vectors[n - 1]->label + 1 : n, ptable->table.size);
+
+	do {
+		ret = msi_capability_init(pdev, n, (struct irq_affinity_desc *)affinity);
+		/* So many there are. */
+		if (ret > 0)
+			n = ret;
+	} while (ret > 0);
+	if (ret)
+		return ret;
+	ptable->enabled = true;
+	return n;
+}
+
+/*
+ * MSI, and MSI-X below a parent which can not add interrupts later: all are set up at once,
+ * and taken one by one. @vectors is NULL when they are to be set up only.
+ */
+static int pci_table_alloc_static(struct pci_msi_table *ptable, struct msi_vector **vectors,
+				  unsigned int n, u32 lowest,
+				  const struct irq_affinity_desc *affinity)
+{
+	int ret;
+
+	/* What is on has its entries, and their affinity. */
+	if (!ptable->live && !ptable->reserved)
+		pci_msi_table_disable(ptable);
+	if (ptable->enabled && (affinity || !vectors))
+		return vectors ? -EOPNOTSUPP : -EBUSY;
+
+	if (!ptable->enabled) {
+		ret = ptable->table.kind == MSI_TABLE_MSIX ?
+		      pci_msix_table_setup(ptable, vectors, n, affinity) :
+		      pci_msi_table_setup(ptable, vectors, n, affinity);
+		if (ret < 0 || !vectors)
+			return ret;
 	}
 
 	ret = pci_msi_table_take(ptable, vectors, n, lowest);
-	if (!ptable->live && !ptable->intx_off)
+	if (!ptable->live && !ptable->settled)
 		pci_msi_table_disable(ptable);
 	return ret;
 }
 
-/* MSI stays on, unless this is the first allocation, which has failed. */
 static void pci_msi_table_free(struct msi_table *table, struct msi_vector **vectors,
 			       unsigned int n)
 {
 	struct pci_msi_table *ptable = to_pci_msi_table(table);
 
 	guard(mutex)(&ptable->mutex);
-	ptable->live -= n;
-	if (!ptable->live && !ptable->intx_off)
-		pci_msi_table_disable(ptable);
+	pci_table_freed(ptable, n);
 }
+
+static int pci_intx_table_alloc(struct pci_msi_table *ptable, struct msi_vector **vectors)
+{
+	struct pci_dev *pdev = to_pci_dev(ptable->table.dev);
+
+	if (!pdev->irq || (vectors && vectors[0]->label))
+		return -EOPNOTSUPP;
+	pci_intx(pdev, 1);
+	ptable->live += !!vectors;
+	return 1;
+}
+
+static void pci_intx_table_restore(struct msi_table *table) { }
+
+static void pci_intx_table_restore_vector(struct msi_vector *vector) { }
 
 static void pci_msi_table_restore(struct msi_table *table)
 {
@@ -404,14 +490,22 @@ static void pci_msi_table_restore_vector(struct msi_vector *vector)
 	pci_msi_table_restore(vector->table);
 }
 
-static void pci_msi_table_destroy(struct msi_table *table)
+/* Nobody handles INTx of a function whose driver has vectors of MSI. */
+bool pci_msi_table_keeps_intx_off(struct pci_dev *pdev)
+{
+	struct msi_table *table = pdev->msi_table;
+
+	return table && table->kind != MSI_TABLE_INTX && to_pci_msi_table(table)->settled;
+}
+
+static void pci_table_destroy(struct msi_table *table)
 {
 	struct pci_msi_table *ptable = to_pci_msi_table(table);
 	struct pci_dev *pdev = to_pci_dev(table->dev);
 
 	pci_msi_table_disable(ptable);
-	if (ptable->intx_off) {
-		ptable->intx_off = false;
+	if (pci_msi_table_keeps_intx_off(pdev)) {
+		ptable->settled = false;
 		pci_intx_for_msi(pdev, 1);
 	}
 	scoped_guard(mutex, &pci_msi_claim_mutex)
@@ -419,38 +513,154 @@ static void pci_msi_table_destroy(struct msi_table *table)
 	kfree(ptable);
 }
 
+static int pci_table_alloc(struct msi_table *table, struct msi_vector **vectors, unsigned int n,
+			   u32 lowest, const struct irq_affinity_desc *affinity);
+static int pci_table_enable(struct msi_table *table, unsigned int nr);
+
 static const struct msi_table_backend pci_msix_table_backend = {
-	.kind		= "PCI/MSI-X",
+	.name		= "PCI/MSI-X",
 	.vector_size	= sizeof(struct pci_msi_vector),
 	.desc		= pci_msi_vector_desc,
-	.alloc		= pci_msix_table_alloc,
-	.commit		= pci_msi_table_commit,
+	.alloc		= pci_table_alloc,
+	.commit		= pci_table_commit,
+	.enable		= pci_table_enable,
 	.free		= pci_msix_table_free,
 	.retire		= msi_vector_remove_sysfs,
 	.revive		= pci_msix_table_revive,
 	.abandon	= pci_msi_table_abandon,
 	.restore	= pci_msi_table_restore,
 	.restore_vector	= pci_msix_table_restore_vector,
-	.destroy	= pci_msi_table_destroy,
+	.destroy	= pci_table_destroy,
 };
 
 static const struct msi_table_backend pci_msi_table_backend = {
-	.kind		= "PCI/MSI",
+	.name		= "PCI/MSI",
 	.vector_size	= sizeof(struct pci_msi_vector),
 	.desc		= pci_msi_vector_desc,
-	.alloc		= pci_msi_table_alloc,
-	.commit		= pci_msi_table_commit,
+	.alloc		= pci_table_alloc,
+	.commit		= pci_table_commit,
+	.enable		= pci_table_enable,
 	.free		= pci_msi_table_free,
 	.abandon	= pci_msi_table_abandon,
 	.restore	= pci_msi_table_restore,
 	.restore_vector	= pci_msi_table_restore_vector,
-	.destroy	= pci_msi_table_destroy,
+	.destroy	= pci_table_destroy,
 };
 
-/* Nobody handles INTx of a function whose driver wants MSI. */
-bool pci_msi_table_keeps_intx_off(struct pci_dev *pdev)
+static const struct msi_table_backend pci_intx_table_backend = {
+	.name		= "PCI/INTx",
+	.vector_size	= sizeof(struct pci_msi_vector),
+	.desc		= pci_intx_vector_desc,
+	.alloc		= pci_table_alloc,
+	.commit		= pci_table_commit,
+	.enable		= pci_table_enable,
+	.free		= pci_msi_table_free,
+	.restore	= pci_intx_table_restore,
+	.restore_vector	= pci_intx_table_restore_vector,
+	.destroy	= pci_table_destroy,
+};
+
+/* The first of @kinds, in their order of preference, which the function has */
+static int pci_table_choose(struct pci_msi_table *ptable, unsigned int kinds)
 {
-	return pdev->msi_table && to_pci_msi_table(pdev->msi_table)->intx_off;
+	struct msi_table *table = &ptable->table;
+	struct pci_dev *pdev = to_pci_dev(table->dev);
+	bool msi = pci_msi_supported(pdev, 1);
+	int nr_msix = msi && kinds & MSI_TABLE_MSIX ? pci_msix_vec_count(pdev) : -EINVAL;
+	int nr_msi = msi && kinds & MSI_TABLE_MSI ? pci_msi_vec_count(pdev) : -EINVAL;
+	const struct msi_table_backend *backend;
+	bool dynamic = false;
+	unsigned int kind;
+	int size;
+
+	if (nr_msix > 0 && pci_msi_domain_supports(pdev, MSI_FLAG_PCI_MSIX, ALLOW_LEGACY)) {
+		backend = &pci_msix_table_backend;
+		kind = MSI_TABLE_MSIX;
+		size = nr_msix;
+		dynamic = pci_msix_can_alloc_dyn(pdev);
+	} else if (nr_msi > 0 && pci_msi_domain_supports(pdev, 0, ALLOW_LEGACY)) {
+		backend = &pci_msi_table_backend;
+		kind = MSI_TABLE_MSI;
+		size = nr_msi;
+	} else if (kinds & MSI_TABLE_INTX && (pdev->pin || pdev->irq)) {
+		/* Which interrupt that is may be known when the function is enabled. */
+		backend = &pci_intx_table_backend;
+		kind = MSI_TABLE_INTX;
+		size = 1;
+	} else {
+		return (nr_msix < 0 && nr_msi < 0) || !dev_get_msi_domain(&pdev->dev) ?
+			-ENODEV : -EOPNOTSUPP;
+	}
+
+	WRITE_ONCE(table->backend, backend);
+	WRITE_ONCE(table->kind, kind);
+	WRITE_ONCE(table->size, size);
+	WRITE_ONCE(table->dynamic, dynamic);
+	table->recycle = dynamic && pci_msi_domain_supports(pdev, MSI_FLAG_RESERVATION_MODE,
+							    DENY_LEGACY);
+	return 0;
+}
+
+static int pci_table_alloc_kind(struct pci_msi_table *ptable, struct msi_vector **vectors,
+				unsigned int n, u32 lowest,
+				const struct irq_affinity_desc *affinity)
+{
+	int ret;
+
+	if (ptable->table.kind == MSI_TABLE_INTX)
+		return pci_intx_table_alloc(ptable, vectors);
+	if (!ptable->table.dynamic)
+		return pci_table_alloc_static(ptable, vectors, n, lowest, affinity);
+	if (vectors)
+		ret = pci_msix_table_alloc(ptable, vectors, n, affinity);
+	else
+		ret = pci_msix_table_enable(ptable) ? : min(n, ptable->table.size);
+	/* With one it is settled what kind of table it is, and others may follow. */
+	if (vectors && ret < 0 && n > 1 && !ptable->live && !ptable->settled)
+		ret = pci_msix_table_alloc(ptable, vectors, 1, affinity);
+	return ret;
+}
+
+/* What is not settled falls back until something succeeds. */
+static int pci_table_try(struct pci_msi_table *ptable, struct msi_vector **vectors,
+			 unsigned int n, u32 lowest, const struct irq_affinity_desc *affinity)
+{
+	int ret, first = 0;
+
+	for (;;) {
+		ret = pci_table_alloc_kind(ptable, vectors, n, lowest, affinity);
+		if (ret > 0 || ptable->settled || ptable->live)
+			return ret;
+		first = first ? : ret;
+		/* The bits are in the order of preference. */
+		if (pci_table_choose(ptable, ptable->kinds & -(ptable->table.kind << 1)))
+			break;
+	}
+	pci_table_choose(ptable, ptable->kinds);
+	return first;
+}
+
+static int pci_table_alloc(struct msi_table *table, struct msi_vector **vectors, unsigned int n,
+			   u32 lowest, const struct irq_affinity_desc *affinity)
+{
+	struct pci_msi_table *ptable = to_pci_msi_table(table);
+
+	guard(mutex)(&ptable->mutex);
+	return pci_table_try(ptable, vectors, n, lowest, affinity);
+}
+
+static int pci_table_enable(struct msi_table *table, unsigned int nr)
+{
+	struct pci_msi_table *ptable = to_pci_msi_table(table);
+	int ret;
+
+	guard(mutex)(&ptable->mutex);
+	ret = pci_table_try(ptable, NULL, min(nr, table->size), 0, NULL);
+	if (ret > 0) {
+		ptable->reserved = true;
+		ptable->settled = true;
+	}
+	return ret;
 }
 
 /**
@@ -479,53 +689,34 @@ void __pci_msi_table_trace_mask(struct irq_data *data, bool masked)
 				      masked);
 }
 
-static int pci_msi_table_init(struct msi_table *table, struct pci_dev *pdev, unsigned int flags)
-{
-	int nr_msix = flags & MSI_TABLE_MSIX ? pci_msix_vec_count(pdev) : -EINVAL;
-	int nr_msi = flags & MSI_TABLE_MSI ? pci_msi_vec_count(pdev) : -EINVAL;
-
-	if (!pci_msi_supported(pdev, 1) || (nr_msix < 0 && nr_msi < 0))
-		return -ENODEV;
-
-	table->dev = &pdev->dev;
-	if (nr_msix > 0 && pci_msi_domain_supports(pdev, MSI_FLAG_PCI_MSIX, ALLOW_LEGACY)) {
-		table->backend = &pci_msix_table_backend;
-		table->name = "PCI-MSIX";
-		table->recycle = pci_msix_can_alloc_dyn(pdev) &&
-				 pci_msi_domain_supports(pdev, MSI_FLAG_RESERVATION_MODE,
-							 DENY_LEGACY);
-		table->size = nr_msix;
-		return 0;
-	}
-	if (nr_msi > 0 && pci_msi_domain_supports(pdev, 0, ALLOW_LEGACY)) {
-		table->backend = &pci_msi_table_backend;
-		table->name = "PCI-MSI";
-		table->size = nr_msi;
-		return 0;
-	}
-	return dev_get_msi_domain(&pdev->dev) ? -EOPNOTSUPP : -ENODEV;
-}
-
 /**
- * pci_allocate_msi_table - Create the table of a PCI function's MSI-X or MSI
+ * pci_allocate_msi_table - Create the table of a PCI function's MSI-X, MSI or INTx
  * @pdev:	The PCI function, bound to the calling driver
- * @flags:	%MSI_TABLE_MSIX, %MSI_TABLE_MSI, or both, which prefers MSI-X
+ * @flags:	Which kinds will do: %MSI_TABLE_MSIX, %MSI_TABLE_MSI, %MSI_TABLE_INTX
+ *
+ * The table is of the first of these kinds which the function has and of which the
+ * first allocation gets a vector; until that has succeeded kind and size may change.
  *
  * The table starts without vectors, and owns the capability from now on:
  * pci_alloc_irq_vectors() and friends fail with %-EBUSY, and
  * pci_free_irq_vectors() and friends do nothing.
  *
  * A label is an index of the MSI-X table (PCIe 6.0, 7.7.2), or an MSI message
- * number (7.7.1).
+ * number (7.7.1); that of INTx is 0.
  *
- * MSI-X is switched on by the first allocation and off with the table. If the
- * parent domain does not support dynamic allocation then the first allocation, of
- * one or several vectors, is the only one; further ones get %-EOPNOTSUPP, as does
- * an affinity, until all vectors are freed, which switches MSI-X off.
+ * MSI-X is switched on by the first allocation and off with the table.
  *
- * MSI is switched on by the first allocation, with as many messages as the
- * parent domain grants, and off with the table. Labels above what was granted get
- * %-EOPNOTSUPP, and so does an affinity.
+ * If the parent domain does not support dynamic allocation (msi_table_is_dynamic())
+ * then an allocation sets up its entries of MSI-X, and others get %-EOPNOTSUPP until all
+ * vectors are freed, which switches MSI-X off. MSI is likewise switched on by an
+ * allocation when there is no vector, with as many messages as its labels need, from 0
+ * on, or as the parent domain grants. What is set up and has been freed can be taken
+ * again meanwhile, without an affinity. With msi_table_enable() the driver says instead
+ * which labels there are to be, until the table is freed.
+ *
+ * The line of INTx is shared with other devices, so handlers have to look whether it
+ * was theirs. Its interrupt number, and with it msi_vector_irq(), may change when the
+ * function is disabled and enabled again, for handlers which are installed after that.
  *
  * INTx, which either of them switches off, comes back with the end of the table
  * and not before: nobody handles it.
@@ -546,7 +737,7 @@ static int pci_msi_table_init(struct msi_table *table, struct pci_dev *pdev, uns
  *
  * * %-EINVAL - @flags is empty or unknown
  * * %-EBUSY - MSI or MSI-X is in use, by a table or in the legacy way
- * * %-ENODEV - the function has no such capability, it is disabled, or there is
+ * * %-ENODEV - the function has nothing of the kind, it is disabled, or there is
  *   no MSI domain
  * * %-EOPNOTSUPP - the MSI domain does not support it
  * * %-ENOMEM - no memory
@@ -555,7 +746,7 @@ struct msi_table *pci_allocate_msi_table(struct pci_dev *pdev, unsigned int flag
 {
 	int ret;
 
-	if (!flags || flags & ~(MSI_TABLE_MSIX | MSI_TABLE_MSI))
+	if (!flags || flags & ~MSI_TABLE_ALL_KINDS)
 		return ERR_PTR(-EINVAL);
 
 	struct pci_msi_table *ptable __free(kfree) = kzalloc_obj(*ptable);
@@ -563,7 +754,11 @@ struct msi_table *pci_allocate_msi_table(struct pci_dev *pdev, unsigned int flag
 		return ERR_PTR(-ENOMEM);
 
 	mutex_init(&ptable->mutex);
-	ret = pci_msi_table_init(&ptable->table, pdev, flags);
+	ptable->kinds = flags;
+	ptable->intx.nvec_used = 1;
+	ptable->table.dev = &pdev->dev;
+	ptable->table.name = "PCI";
+	ret = pci_table_choose(ptable, flags);
 	if (ret)
 		return ERR_PTR(ret);
 
@@ -583,7 +778,7 @@ EXPORT_SYMBOL_GPL(pci_allocate_msi_table);
 /**
  * devm_pci_allocate_msi_table - Create a table which is freed on unbind
  * @pdev:	The PCI function, bound to the calling driver
- * @flags:	%MSI_TABLE_MSIX, %MSI_TABLE_MSI, or both, which prefers MSI-X
+ * @flags:	Which kinds will do
  *
  * Like pci_allocate_msi_table(), for a driver which leaves freeing the table to
  * the device's resources.

@@ -301,6 +301,80 @@ static void alloc_from_two_tables(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, msi_fake_store_bad_context(other_store), 0);
 }
 
+static void alloc_find(struct kunit *test)
+{
+	static const u32 labels[] = { 0, 7, 8, MTT_SIZE - 1 };
+	struct mtt_ctx *ctx = mtt_create(test, MTT_SIZE);
+	struct msi_vector *vectors[ARRAY_SIZE(labels)], *vector;
+	unsigned int n = 0;
+
+	KUNIT_EXPECT_NULL(test, msi_table_next(ctx->table, NULL));
+	for (unsigned int i = 0; i < ARRAY_SIZE(labels); i++)
+		vectors[i] = mtt_alloc(test, labels[i]);
+	/* What is parked is not there. */
+	msi_table_free_vector(ctx->table, mtt_alloc(test, 3));
+	msi_table_free_vector(ctx->table, mtt_alloc(test, 9));
+
+	for (u32 label = 0; label < MTT_SIZE + 2; label++) {
+		vector = msi_table_find(ctx->table, label);
+		if (n < ARRAY_SIZE(labels) && label == labels[n])
+			KUNIT_EXPECT_PTR_EQ(test, vector, vectors[n++]);
+		else
+			KUNIT_EXPECT_NULL(test, vector);
+	}
+	KUNIT_EXPECT_EQ(test, n, ARRAY_SIZE(labels));
+
+	n = 0;
+	msi_table_for_each(ctx->table, vector)
+		KUNIT_EXPECT_PTR_EQ(test, vector, vectors[n++]);
+	KUNIT_EXPECT_EQ(test, n, ARRAY_SIZE(labels));
+}
+
+/* More than go at a time, with and without handlers; the table is as good as new. */
+static void alloc_free_all(struct kunit *test)
+{
+	struct mtt_ctx *ctx = mtt_create(test, MTT_CAPACITY);
+
+	for (int i = 0; i < 2; i++) {
+		for (u32 label = 0; label < MTT_CAPACITY; label++) {
+			struct msi_vector *vector = mtt_alloc(test, label);
+
+			if (label % 3)
+				mtt_request(test, vector);
+		}
+		msi_table_free_all(ctx->table);
+		mtt_expect_empty(test);
+		for (u32 label = 0; label < MTT_CAPACITY; label++)
+			KUNIT_EXPECT_EQ(test, mtt_fire(test, label), -EAGAIN);
+	}
+	msi_table_free_all(ctx->table);
+	mtt_expect_delivery(test, 5, mtt_request(test, mtt_alloc(test, 5)));
+}
+
+static void alloc_scoped(struct kunit *test)
+{
+	struct mtt_ctx *ctx = mtt_create(test, MTT_SIZE);
+
+	{
+		struct msi_vector *vector __free(msi_vector) =
+			msi_table_alloc_vector(ctx->table, 1);
+		struct msi_vector *none __free(msi_vector) = msi_table_alloc_vector(ctx->table, 1);
+
+		KUNIT_EXPECT_PTR_EQ(test, vector, msi_table_find(ctx->table, 1));
+		KUNIT_EXPECT_PTR_EQ(test, none, ERR_PTR(-EBUSY));
+	}
+	mtt_expect_empty(test);
+}
+
+static void alloc_kind(struct kunit *test)
+{
+	struct mtt_ctx *ctx = mtt_create(test, MTT_SIZE);
+
+	KUNIT_EXPECT_EQ(test, msi_table_kind(ctx->table), 0);
+	KUNIT_EXPECT_TRUE(test, msi_table_is_dynamic(ctx->table));
+	KUNIT_EXPECT_EQ(test, msi_table_enable(ctx->table, 1), -EOPNOTSUPP);
+}
+
 static void alloc_shows_in_sysfs(struct kunit *test)
 {
 	struct mtt_ctx *ctx = mtt_create(test, MTT_SIZE);
@@ -335,6 +409,10 @@ static struct kunit_case mtt_alloc_cases[] = {
 	KUNIT_CASE_PARAM(alloc_large_labels, mtt_variant_gen_params),
 	KUNIT_CASE(alloc_without_index),
 	KUNIT_CASE(alloc_from_two_tables),
+	KUNIT_CASE(alloc_find),
+	KUNIT_CASE(alloc_free_all),
+	KUNIT_CASE(alloc_scoped),
+	KUNIT_CASE(alloc_kind),
 	KUNIT_CASE(alloc_shows_in_sysfs),
 	{ }
 };

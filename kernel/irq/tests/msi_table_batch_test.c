@@ -251,6 +251,143 @@ static void batch_managed_affinity(struct kunit *test)
 	batch_check_affinity(test, true);
 }
 
+/**
+ * struct batch_sets - Whom irq_affinity::calc_sets asks
+ * @calls:	How often
+ * @vectors:	How many vectors there were to spread, the last time
+ */
+struct batch_sets {
+	unsigned int	calls;
+	unsigned int	vectors;
+};
+
+/* One vector is a set of its own, if there are others. */
+static void batch_calc_sets(struct irq_affinity *affd, unsigned int vectors)
+{
+	struct batch_sets *sets = affd->priv;
+
+	sets->calls++;
+	sets->vectors = vectors;
+	affd->nr_sets = vectors > 1 ? 2 : 1;
+	affd->set_size[0] = vectors > 1 ? 1 : max(vectors, 1);
+	affd->set_size[1] = vectors - 1;
+}
+
+static int batch_spread(struct kunit *test, struct mtt_batch *batch, unsigned int min,
+			unsigned int max, struct irq_affinity *affd)
+{
+	const struct msi_vector_request req = {
+		.lowest		= 2,
+		.highest	= MSI_LABEL_ANY,
+		.spread		= affd,
+	};
+
+	return mtt_batch_try(test, batch, &req, min, max);
+}
+
+/* Those from @first on, @n of them, are managed and have each CPU. */
+static void batch_expect_spread(struct kunit *test, const struct mtt_batch *batch,
+				unsigned int first, unsigned int n)
+{
+	struct cpumask *all = kunit_kzalloc(test, cpumask_size(), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, all);
+	for (unsigned int i = 0; i < batch->n; i++) {
+		struct irq_data *data = irq_get_irq_data(batch->irqs[i]);
+		bool managed = i >= first && i - first < n;
+
+		KUNIT_EXPECT_EQ(test, irqd_affinity_is_managed(data), managed);
+		if (managed)
+			cpumask_or(all, all, irq_data_get_affinity_mask(data));
+	}
+	if (n)
+		KUNIT_EXPECT_TRUE(test, cpumask_equal(all, cpu_possible_mask));
+}
+
+static void batch_spread_over_cpus(struct kunit *test)
+{
+	struct irq_affinity affd = { .pre_vectors = 1, .post_vectors = 1 }, everything = { };
+	unsigned int nr = min(num_possible_cpus(), 6);
+	struct mtt_batch *batch = mtt_batch_new(test);
+
+	mtt_create(test, MTT_SIZE);
+	/* No more than there are CPUs */
+	KUNIT_ASSERT_EQ(test, batch_spread(test, batch, 3, 8, &affd), nr + 2);
+	mtt_batch_expect_labels_from(test, batch, 2);
+	batch_expect_spread(test, batch, 1, nr);
+	mtt_batch_request(test, batch);
+	mtt_batch_expect_delivery(test, batch);
+	mtt_batch_free(test, batch);
+
+	KUNIT_ASSERT_EQ(test, batch_spread(test, batch, 1, 1, &everything), 1);
+	batch_expect_spread(test, batch, 0, 1);
+	mtt_batch_free(test, batch);
+
+	/* Nothing is left to spread. */
+	KUNIT_ASSERT_EQ(test, batch_spread(test, batch, 2, 2, &affd), 2);
+	batch_expect_spread(test, batch, 0, 0);
+	mtt_batch_free(test, batch);
+
+	KUNIT_EXPECT_EQ(test, batch_spread(test, batch, 0, 4, &affd), -EINVAL);
+	KUNIT_EXPECT_EQ(test, batch_spread(test, batch, 4, 3, &affd), -EINVAL);
+	KUNIT_EXPECT_EQ(test, batch_spread(test, batch, 1, 4, &affd), -ENOSPC);
+	mtt_expect_empty(test);
+}
+
+/* Those which there are have all CPUs, and the driver hears how many. */
+static void batch_spread_over_fewer(struct kunit *test)
+{
+	struct batch_sets sets = { };
+	struct irq_affinity affd = {
+		.pre_vectors	= 1,
+		.calc_sets	= batch_calc_sets,
+		.priv		= &sets,
+	};
+	struct mtt_batch *batch = mtt_batch_new(test);
+
+	mtt_create_on(test, MTT_SIZE, 4, 0);
+	KUNIT_ASSERT_EQ(test, batch_spread(test, batch, 2, 8, &affd), 4);
+	KUNIT_EXPECT_EQ(test, sets.calls, 2);
+	KUNIT_EXPECT_EQ(test, sets.vectors, 3);
+	batch_expect_spread(test, batch, 1, 3);
+	mtt_batch_request(test, batch);
+	mtt_batch_expect_delivery(test, batch);
+	mtt_batch_free(test, batch);
+
+	KUNIT_EXPECT_EQ(test, batch_spread(test, batch, 5, 8, &affd), -ENOSPC);
+	mtt_expect_empty(test);
+
+	/* One which is not spread is enough, and the driver hears of that. */
+	sets.calls = 0;
+	KUNIT_ASSERT_EQ(test, batch_spread(test, batch, 1, 1, &affd), 1);
+	KUNIT_EXPECT_EQ(test, sets.calls, 1);
+	KUNIT_EXPECT_EQ(test, sets.vectors, 0);
+	batch_expect_spread(test, batch, 0, 0);
+}
+
+/* Without an array for them they are found by their labels. */
+static void batch_unseen(struct kunit *test)
+{
+	struct irq_affinity affd = { .pre_vectors = 2 };
+	struct msi_vector_request req = { .lowest = 3, .highest = MSI_LABEL_ANY };
+	struct mtt_ctx *ctx = mtt_create(test, MTT_SIZE);
+	unsigned int n = 0;
+
+	KUNIT_ASSERT_EQ(test, msi_table_alloc_vectors(ctx->table, &req, 2, 4, NULL), 4);
+	req.spread = &affd;
+	KUNIT_ASSERT_EQ(test, msi_table_alloc_vectors(ctx->table, &req, 3, 3, NULL), 3);
+	for (u32 label = 0; label < MTT_SIZE; label++) {
+		struct msi_vector *vector = msi_table_find(ctx->table, label);
+
+		KUNIT_EXPECT_EQ(test, !!vector, label >= 3 && label < 10);
+		if (vector)
+			mtt_expect_delivery(test, label, mtt_request(test, vector));
+		n += !!vector;
+	}
+	KUNIT_EXPECT_EQ(test, n, 7);
+	KUNIT_EXPECT_EQ(test, msi_table_alloc_vectors(ctx->table, &req, 0, 4, NULL), -EINVAL);
+}
+
 static void batch_calls_of_parent(struct kunit *test)
 {
 	struct mtt_ctx *ctx = mtt_create_on(test, MTT_SIZE, 32, 0);
@@ -640,6 +777,9 @@ static struct kunit_case mtt_batch_cases[] = {
 	KUNIT_CASE(batch_cookies),
 	KUNIT_CASE_PARAM(batch_affinity, mtt_variant_gen_params),
 	KUNIT_CASE_PARAM(batch_managed_affinity, mtt_variant_gen_params),
+	KUNIT_CASE(batch_spread_over_cpus),
+	KUNIT_CASE(batch_spread_over_fewer),
+	KUNIT_CASE(batch_unseen),
 	KUNIT_CASE(batch_calls_of_parent),
 	KUNIT_CASE(batch_parent_fails),
 	KUNIT_CASE(batch_init_vector_fails),

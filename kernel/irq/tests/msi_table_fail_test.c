@@ -246,6 +246,19 @@ static int run_alloc_affinity(struct kunit *test)
 	return fail_alloc_vectors(test, &affinity);
 }
 
+static int run_alloc_unseen(struct kunit *test)
+{
+	const struct msi_vector_request req = { .lowest = 9, .highest = MSI_LABEL_ANY };
+	struct fail_ctx *ctx = test->priv;
+	struct msi_vector *vector;
+	int ret;
+
+	ret = msi_table_alloc_vectors(ctx->table, &req, FAIL_BATCH, FAIL_BATCH, NULL);
+	msi_table_for_each(ctx->table, vector)
+		ctx->vectors[ctx->n++] = vector;
+	return ret;
+}
+
 static void free_vectors(struct kunit *test)
 {
 	struct fail_ctx *ctx = test->priv;
@@ -258,16 +271,33 @@ static int run_request(struct kunit *test)
 {
 	struct fail_ctx *ctx = test->priv;
 
-	return msi_vector_request_irq(ctx->vectors[0], fail_handler, NULL, 0, "msi_table_fail",
-				      ctx);
+	return msi_vector_request_irq(ctx->vectors[0], fail_handler, NULL, 0, ctx,
+				      "msi_table_fail");
 }
 
 static int run_request_threaded(struct kunit *test)
 {
 	struct fail_ctx *ctx = test->priv;
 
-	return msi_vector_request_irq(ctx->vectors[0], NULL, fail_handler, IRQF_ONESHOT,
-				      "msi_table_fail", ctx);
+	return msi_vector_request_irq(ctx->vectors[0], NULL, fail_handler, IRQF_ONESHOT, ctx,
+				      "msi_table_fail");
+}
+
+/* Two handlers on one vector, of which the second has a name that is made */
+static int run_request_shared(struct kunit *test)
+{
+	struct fail_ctx *ctx = test->priv;
+	int ret;
+
+	ret = msi_vector_request_irq(ctx->vectors[0], fail_handler, NULL, IRQF_SHARED, ctx,
+				     "msi_table_fail");
+	if (ret)
+		return ret;
+	ret = msi_vector_request_irq(ctx->vectors[0], fail_handler, NULL, IRQF_SHARED,
+				     ctx->vectors, "msi_table_fail%d", 2);
+	if (ret)
+		msi_vector_free_irq(ctx->vectors[0]);
+	return ret;
 }
 
 static void free_irq_of_first(struct kunit *test)
@@ -416,8 +446,15 @@ static const struct msi_fail_op fail_ops[] = {
 		.name = "alloc 2 to 5", FAIL_LABELS(9, MSI_LABEL_ANY, 2, FAIL_BATCH),
 		.setup = setup_table, FAIL_ALLOC,
 	}, {
+		.name = "alloc 5 unseen", FAIL_LABELS(9, MSI_LABEL_ANY, FAIL_BATCH, FAIL_BATCH),
+		.setup = setup_table, .run = run_alloc_unseen, .undo = free_vectors,
+		.teardown = free_table, .once = true,
+	}, {
 		.name = "request_irq", FAIL_LABELS(1, 1, 1, 1), FAIL_REQUEST,
 		.run = run_request,
+	}, {
+		.name = "request_irq of two", FAIL_LABELS(1, 1, 1, 1), FAIL_REQUEST,
+		.run = run_request_shared, .once = true,
 	}, {
 		.name = "request_irq with a thread", FAIL_LABELS(1, 1, 1, 1), FAIL_REQUEST,
 		.run = run_request_threaded, .once = true,

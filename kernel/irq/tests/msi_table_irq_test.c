@@ -138,6 +138,98 @@ static void irq_request_twice(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic_read(&more->hard), 0);
 }
 
+static int irq_request_shared(struct msi_vector *vector, struct mtt_hits *hits)
+{
+	return msi_vector_request_irq(vector, mtt_handler, NULL, IRQF_SHARED | IRQF_NO_THREAD, hits,
+				      "shared");
+}
+
+/* Each handler of a vector gets the interrupt, until it is freed, whichever is first. */
+static void irq_shared(struct kunit *test)
+{
+	struct mtt_hits *hits[3], *others;
+	struct msi_vector *vector, *other;
+	/* They go in the order in which they came, or against it. */
+	static const int order[][3] = { { 0, 1, 2 }, { 2, 1, 0 }, { 1, 2, 0 } };
+
+	mtt_create(test, MTT_SIZE);
+	vector = mtt_alloc(test, 2);
+	other = mtt_alloc(test, 3);
+	others = mtt_new_hits(test);
+	KUNIT_ASSERT_EQ(test, irq_request_shared(other, others), 0);
+	for (int i = 0; i < ARRAY_SIZE(order); i++) {
+		for (int j = 0; j < 3; j++) {
+			hits[j] = mtt_new_hits(test);
+			KUNIT_ASSERT_EQ(test, irq_request_shared(vector, hits[j]), 0);
+		}
+		for (int j = 0; j < 3; j++) {
+			/* With DEBUG_SHIRQ they are called when they come and go, too. */
+			for (int k = 0; k < 3; k++)
+				atomic_set(&hits[order[i][k]]->hard, 0);
+			KUNIT_EXPECT_EQ(test, mtt_fire(test, 2), 0);
+			for (int k = 0; k < 3; k++) {
+				struct mtt_hits *hit = hits[order[i][k]];
+
+				KUNIT_EXPECT_EQ(test, atomic_read(&hit->hard), k >= j);
+			}
+			msi_vector_free_handler(vector, others);
+			msi_vector_free_handler(vector, hits[order[i][j]]);
+			msi_vector_free_handler(vector, hits[order[i][j]]);
+		}
+		KUNIT_EXPECT_EQ(test, mtt_fire(test, 2), -EAGAIN);
+	}
+	mtt_expect_delivery(test, 3, others);
+	msi_vector_free_handler(other, others);
+	KUNIT_EXPECT_EQ(test, mtt_fire(test, 3), -EAGAIN);
+}
+
+/* One who does not share is alone, and the vector takes all with it. */
+static void irq_shared_or_not(struct kunit *test)
+{
+	struct mtt_hits *first = mtt_new_hits(test), *second = mtt_new_hits(test);
+	struct mtt_ctx *ctx = mtt_create(test, MTT_SIZE);
+	struct msi_vector *vector = mtt_alloc(test, 2);
+
+	KUNIT_ASSERT_EQ(test, irq_request_shared(vector, first), 0);
+	KUNIT_EXPECT_EQ(test, mtt_try_request(vector, second), -EBUSY);
+	KUNIT_ASSERT_EQ(test, irq_request_shared(vector, second), 0);
+	atomic_set(&first->hard, 0);
+	atomic_set(&second->hard, 0);
+	KUNIT_EXPECT_EQ(test, mtt_fire(test, 2), 0);
+	KUNIT_EXPECT_EQ(test, atomic_read(&first->hard), 1);
+	KUNIT_EXPECT_EQ(test, atomic_read(&second->hard), 1);
+	msi_vector_free_irq(vector);
+	KUNIT_EXPECT_EQ(test, mtt_fire(test, 2), -EAGAIN);
+
+	mtt_expect_delivery(test, 2, mtt_request(test, vector));
+	KUNIT_EXPECT_EQ(test, irq_request_shared(vector, second), -EBUSY);
+	msi_vector_free_irq(vector);
+
+	KUNIT_ASSERT_EQ(test, irq_request_shared(vector, first), 0);
+	KUNIT_ASSERT_EQ(test, irq_request_shared(vector, second), 0);
+	kunit_warning_suppress(test) {
+		msi_table_free_vector(ctx->table, vector);
+		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 0);
+	}
+	mtt_expect_empty(test);
+}
+
+/* The name is the vector's own, whatever becomes of what it was made of. */
+static void irq_name(struct kunit *test)
+{
+	struct msi_vector *vector;
+	struct irq_desc *desc;
+	char queue[] = "queue";
+
+	mtt_create(test, MTT_SIZE);
+	vector = mtt_alloc(test, 2);
+	KUNIT_ASSERT_EQ(test, 0, msi_vector_request_irq(vector, mtt_handler, NULL, IRQF_NO_THREAD,
+							mtt_new_hits(test), "dev%d-%s", 3, queue));
+	memset(queue, 'x', sizeof(queue) - 1);
+	desc = irq_to_desc(msi_vector_irq(vector));
+	KUNIT_EXPECT_STREQ(test, desc->action->name, "dev3-queue");
+}
+
 /* No CPU vector is left when the reservation is called in. */
 static void irq_request_fails(struct kunit *test)
 {
@@ -165,7 +257,7 @@ static void irq_threaded(struct kunit *test)
 	mtt_create(test, MTT_SIZE);
 	vector = mtt_alloc(test, 2);
 	KUNIT_ASSERT_EQ(test, 0, msi_vector_request_irq(vector, mtt_wake_handler, mtt_thread, 0,
-							"msi_table_test", hits));
+							hits, "msi_table_test"));
 	mtt_expect_delivery(test, 2, hits);
 	KUNIT_EXPECT_TRUE(test, mtt_reaches(&hits->thread, 1));
 	mtt_expect_delivery(test, 2, hits);
@@ -180,8 +272,8 @@ static void irq_thread_only(struct kunit *test)
 
 	mtt_create(test, MTT_SIZE);
 	vector = mtt_alloc(test, 2);
-	KUNIT_ASSERT_EQ(test, 0, msi_vector_request_irq(vector, NULL, mtt_thread, 0,
-							"msi_table_test", hits));
+	KUNIT_ASSERT_EQ(test, 0, msi_vector_request_irq(vector, NULL, mtt_thread, 0, hits,
+							"msi_table_test"));
 	KUNIT_EXPECT_EQ(test, mtt_fire(test, 2), 0);
 	KUNIT_EXPECT_TRUE(test, mtt_reaches(&hits->thread, 1));
 }
@@ -218,8 +310,8 @@ static void irq_without_autoen(struct kunit *test)
 
 	vector = mtt_alloc(test, 2);
 	KUNIT_ASSERT_EQ(test, 0, msi_vector_request_irq(vector, mtt_handler, NULL,
-							IRQF_NO_AUTOEN | IRQF_NO_THREAD,
-							"msi_table_test", hits));
+							IRQF_NO_AUTOEN | IRQF_NO_THREAD, hits,
+							"msi_table_test"));
 	/* What can not be masked is sent, and waits. */
 	KUNIT_EXPECT_EQ(test, mtt_fire(test, 2), ctx->ops.mask ? -EAGAIN : 0);
 	KUNIT_EXPECT_EQ(test, atomic_read(&hits->hard), 0);
@@ -392,6 +484,9 @@ static struct kunit_case mtt_irq_cases[] = {
 	KUNIT_CASE_PARAM(irq_request_again, mtt_variant_gen_params),
 	KUNIT_CASE(irq_free_without_request),
 	KUNIT_CASE(irq_request_twice),
+	KUNIT_CASE(irq_shared),
+	KUNIT_CASE(irq_shared_or_not),
+	KUNIT_CASE(irq_name),
 	KUNIT_CASE_PARAM(irq_request_fails, mtt_variant_gen_params),
 	KUNIT_CASE(irq_threaded),
 	KUNIT_CASE(irq_thread_only),

@@ -368,8 +368,8 @@ static void recycle_use(struct kunit *test, struct msi_vector *vector)
 	u32 label = msi_vector_label(vector);
 
 	KUNIT_ASSERT_EQ(test, 0, msi_vector_request_irq(vector, recycle_handler, recycle_thread,
-							IRQF_NO_SUSPEND | IRQF_NO_THREAD, "recycle",
-							hits));
+							IRQF_NO_SUSPEND | IRQF_NO_THREAD, hits,
+							"recycle"));
 	for (unsigned int i = 0; i < 6; i++) {
 		KUNIT_EXPECT_EQ(test, mtt_fire(test, label), 0);
 		KUNIT_EXPECT_TRUE(test, mtt_reaches(&hits->thread, (i + 2) / 3));

@@ -236,8 +236,8 @@ irqreturn_t mtt_handler(int irq, void *dev_id)
 
 int mtt_try_request(struct msi_vector *vector, struct mtt_hits *hits)
 {
-	return msi_vector_request_irq(vector, mtt_handler, NULL, IRQF_NO_THREAD, "msi_table_test",
-				      hits);
+	return msi_vector_request_irq(vector, mtt_handler, NULL, IRQF_NO_THREAD, hits,
+				      "msi_table_test");
 }
 
 struct mtt_hits *mtt_new_hits(struct kunit *test)

@@ -404,7 +404,7 @@ static void input_notify(struct msi_watcher *watcher, const struct msi_message *
 static long input_request(struct msi_vector *vector, irq_handler_t handler, unsigned long flags,
 			  void *dev_id)
 {
-	return msi_vector_request_irq(vector, handler, NULL, flags, "msi_torture", dev_id);
+	return msi_vector_request_irq(vector, handler, NULL, flags, dev_id, "msi_torture");
 }
 
 static void input_vector(struct torture_rig *rig)
@@ -448,14 +448,14 @@ static void input_vector(struct torture_rig *rig)
 	msi_vector_free_irq(vector);
 	msi_vector_free_irq(vector);
 	input_expect(msi_vector_get_msg(vector, &msg), -EAGAIN);
-	input_expect(msi_vector_request_irq(vector, torture_handler, NULL, IRQF_NO_THREAD, NULL,
-					    &hits), 0);
+	input_expect(msi_vector_request_irq(vector, torture_handler, NULL, IRQF_NO_THREAD, &hits,
+					    "%s", "x"), 0);
 	torture_expect_hit(rig, 2, &hits);
 
 	/* On its own thread alone */
 	msi_vector_free_irq(vector);
-	input_expect(msi_vector_request_irq(vector, NULL, torture_thread, IRQF_ONESHOT,
-					    "msi_torture", &hits), 0);
+	input_expect(msi_vector_request_irq(vector, NULL, torture_thread, IRQF_ONESHOT, &hits,
+					    "msi_torture"), 0);
 	input_expect(msi_fake_store_fire(rig->store, rig->parent, 2), 0);
 	torture_check(torture_reaches(&hits.thread, 1), "the thread does not run");
 	torture_free_table(rig);

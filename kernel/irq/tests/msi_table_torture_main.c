@@ -299,8 +299,8 @@ irqreturn_t torture_thread(int irq, void *dev_id)
 
 int torture_request(struct msi_vector *vector, struct torture_hits *hits)
 {
-	return msi_vector_request_irq(vector, torture_handler, NULL, IRQF_NO_THREAD,
-				      "msi_torture", hits);
+	return msi_vector_request_irq(vector, torture_handler, NULL, IRQF_NO_THREAD, hits,
+				      "msi_torture");
 }
 
 /* Waits as long as that may help */

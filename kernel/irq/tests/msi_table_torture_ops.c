@@ -294,8 +294,8 @@ static void model_request(struct model *model, const struct model_op *op)
 	switch (op->kind) {
 	case MODEL_REQUEST_THREADED:
 		handler = MODEL_THREADED;
-		ret = msi_vector_request_irq(v->vector, torture_waker, torture_thread, 0,
-					     "msi_torture", &v->hits);
+		ret = msi_vector_request_irq(v->vector, torture_waker, torture_thread, 0, &v->hits,
+					     "msi_torture");
 		break;
 	case MODEL_REQUEST_PLAIN:
 		handler = MODEL_PLAIN;

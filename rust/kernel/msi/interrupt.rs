@@ -332,16 +332,16 @@ impl<R: Registered> Callbacks<R> {
     ) -> Result {
         // SAFETY:
         // - By the safety requirements of this function, and the type invariants.
-        // - `name` is valid as long as the module is loaded. The C side frees the handler when the
-        //   device is unbound, which is before that.
+        // - `name` is a C string, as the format wants, and is copied.
         to_result(unsafe {
             bindings::msi_vector_request_irq(
                 vector,
                 self.primary,
                 self.thread,
                 flags.into_inner(),
-                name.as_char_ptr(),
                 dev_id.cast(),
+                c"%s".as_char_ptr(),
+                name.as_char_ptr(),
             )
         })
     }

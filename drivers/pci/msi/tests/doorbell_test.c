@@ -223,8 +223,8 @@ static void doorbell_request(struct kunit *test, struct msi_vector *v)
 	struct igb_test *igb = test->priv;
 	struct igb_vector *entry = &igb->vectors[DOORBELL_ENTRY];
 
-	KUNIT_ASSERT_EQ(test, 0, msi_vector_request_irq(v, igb_handler, NULL, 0, "doorbell-test",
-							entry));
+	KUNIT_ASSERT_EQ(test, 0, msi_vector_request_irq(v, igb_handler, NULL, 0, entry,
+							"doorbell-test"));
 	entry->vector = v;
 }
 
@@ -408,8 +408,8 @@ static struct msi_message edu_request(struct kunit *test, struct msi_vector *vec
 {
 	struct msi_message msg = { };
 
-	KUNIT_ASSERT_EQ(test, 0, msi_vector_request_irq(vector, igb_handler, NULL, 0,
-							"doorbell-test", v));
+	KUNIT_ASSERT_EQ(test, 0, msi_vector_request_irq(vector, igb_handler, NULL, 0, v,
+							"doorbell-test"));
 	KUNIT_EXPECT_EQ(test, 0, msi_vector_get_msg(vector, &msg));
 	return msg;
 }
@@ -504,8 +504,8 @@ static void msi_table_doorbell_cpu_vectors(struct kunit *test)
 
 	msg = edu_request(test, vectors[0], first);
 	do {
-		ret = msi_vector_request_irq(vectors[++used], igb_handler, NULL, 0,
-					     "doorbell-test", other);
+		ret = msi_vector_request_irq(vectors[++used], igb_handler, NULL, 0, other,
+					     "doorbell-test");
 	} while (!ret && used < n - 1);
 	KUNIT_EXPECT_EQ(test, ret, -ENOSPC);
 	KUNIT_EXPECT_GT(test, used, 128);

@@ -113,8 +113,8 @@ static int run_request(struct kunit *test)
 {
 	struct igb_test *igb = test->priv;
 
-	return msi_vector_request_irq(pci_fail_vectors[0], igb_handler, NULL, 0, "igb-fail",
-				      &igb->vectors[0]);
+	return msi_vector_request_irq(pci_fail_vectors[0], igb_handler, NULL, 0, &igb->vectors[0],
+				      "igb-fail");
 }
 
 static void free_irq_of_first(struct kunit *test)

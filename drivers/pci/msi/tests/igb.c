@@ -230,8 +230,8 @@ void igb_request(struct kunit *test, u32 label)
 	struct igb_vector *v = &igb->vectors[label];
 	int expected = atomic_read(&v->count) + igb_pending(igb, label);
 
-	KUNIT_ASSERT_EQ(test, 0, msi_vector_request_irq(v->vector, igb_handler, NULL, 0, "igb-test",
-							v));
+	KUNIT_ASSERT_EQ(test, 0, msi_vector_request_irq(v->vector, igb_handler, NULL, 0, v,
+							"igb-test"));
 	if (!igb->fake && igb_msix_on(igb))
 		KUNIT_EXPECT_TRUE_MSG(test, igb_wait_for(v, expected), "entry %u: %d, expected %d",
 				      label, atomic_read(&v->count), expected);
@@ -446,8 +446,12 @@ void igb_expect_entries(struct kunit *test, unsigned long labels)
 	struct igb_test *igb = test->priv;
 	struct msi_message msg;
 	unsigned int label;
+	u16 control;
 
 	KUNIT_EXPECT_EQ(test, igb_msix_on(igb), labels != 0);
+	/* Held back only while it is switched on */
+	pci_read_config_word(igb->pdev, igb->pdev->msix_cap + PCI_MSIX_FLAGS, &control);
+	KUNIT_EXPECT_FALSE(test, control & PCI_MSIX_FLAGS_MASKALL);
 	for (label = 0; label < IGB_NR_MSIX && labels; label++) {
 		int irq = pci_irq_vector(igb->pdev, label);
 

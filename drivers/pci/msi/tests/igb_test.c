@@ -309,8 +309,8 @@ static void igb_vf_take(struct kunit *test, struct igb_vf *vf, u32 label)
 
 	v->vector = msi_table_alloc_vector(vf->table, label);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, v->vector);
-	KUNIT_ASSERT_EQ(test, 0, msi_vector_request_irq(v->vector, igb_handler, NULL, 0, "igb-vf",
-							v));
+	KUNIT_ASSERT_EQ(test, 0, msi_vector_request_irq(v->vector, igb_handler, NULL, 0, v,
+							"igb-vf"));
 }
 
 static int igb_vf_sum(struct igb_vf *vf)

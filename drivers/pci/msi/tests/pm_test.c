@@ -320,8 +320,8 @@ static void pm_populate(struct kunit *test, struct pm_table *table, struct igb_v
 		table->vectors[pm_labels[i]] = v;
 		if (pm_labels[i] == PM_SILENT)
 			continue;
-		KUNIT_ASSERT_EQ(test, 0, msi_vector_request_irq(v, igb_handler, NULL, 0, "pm-test",
-								&counts[pm_labels[i]]));
+		KUNIT_ASSERT_EQ(test, 0, msi_vector_request_irq(v, igb_handler, NULL, 0,
+								&counts[pm_labels[i]], "pm-test"));
 		if (pm_labels[i] != PM_DISABLED)
 			counts[pm_labels[i]].vector = v;
 	}

@@ -47,8 +47,8 @@ static void state_request(struct kunit *test, struct msi_table *table, u32 label
 
 	v->vector = msi_table_alloc_vector(table, label);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, v->vector);
-	KUNIT_ASSERT_EQ(test, 0, msi_vector_request_irq(v->vector, igb_handler, NULL, 0, "igb-test",
-							v));
+	KUNIT_ASSERT_EQ(test, 0, msi_vector_request_irq(v->vector, igb_handler, NULL, 0, v,
+							"igb-test"));
 }
 
 static void pci_state_wiped_msix(struct kunit *test)

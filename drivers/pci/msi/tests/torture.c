@@ -301,7 +301,7 @@ static void torture_register(struct torture_label *label)
 	int ret;
 
 	WRITE_ONCE(label->active, handler);
-	ret = msi_vector_request_irq(label->vector, torture_handle, NULL, 0, "torture", handler);
+	ret = msi_vector_request_irq(label->vector, torture_handle, NULL, 0, handler, "torture");
 	if (!ret)
 		return;
 

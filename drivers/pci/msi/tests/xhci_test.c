@@ -212,6 +212,8 @@ static void xhci_free(struct msi_table *table, struct xhci_test *xhci)
 static int xhci_test_init(struct kunit *test)
 {
 	struct xhci_test *xhci = kunit_kzalloc(test, sizeof(*xhci), GFP_KERNEL);
+	const struct msi_vector_request all = { .highest = MSI_LABEL_ANY };
+	struct msi_vector *vectors[XHCI_NR_MSI];
 	struct msi_table *table;
 	int ret;
 
@@ -242,7 +244,7 @@ static int xhci_test_init(struct kunit *test)
 	test->priv = xhci;
 
 	table = xhci_create(test);
-	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, msi_table_alloc_vector(table, 0));
+	KUNIT_ASSERT_GT(test, msi_table_alloc_vectors(table, &all, 1, XHCI_NR_MSI, vectors), 0);
 	xhci->granted = xhci_block(xhci);
 	xhci_free(table, xhci);
 	return 0;
@@ -276,8 +278,8 @@ static void xhci_request(struct kunit *test, struct msi_vector *vector)
 	struct xhci_test *xhci = test->priv;
 	struct igb_vector *v = &xhci->vectors[msi_vector_label(vector)];
 
-	KUNIT_ASSERT_EQ(test, 0, msi_vector_request_irq(vector, igb_handler, NULL, 0, "xhci-test",
-							v));
+	KUNIT_ASSERT_EQ(test, 0, msi_vector_request_irq(vector, igb_handler, NULL, 0, v,
+							"xhci-test"));
 	v->vector = vector;
 }
 
@@ -337,7 +339,7 @@ static void xhci_raise(struct kunit *test, u32 label)
 				    "message %d, sent %u", i, label);
 }
 
-/* What is not granted is not there, and leaves MSI as it is. */
+/* What is not granted, or not needed, is not there, and leaves MSI as it is. */
 static void msi_table_multi_grant(struct kunit *test)
 {
 	struct xhci_test *xhci = test->priv;
@@ -358,9 +360,9 @@ static void msi_table_multi_grant(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, xhci_msi_on(xhci));
 
 	xhci_take(test, table, 0);
-	KUNIT_EXPECT_EQ(test, xhci_block(xhci), xhci->granted);
+	KUNIT_EXPECT_EQ(test, xhci_block(xhci), 1);
 	KUNIT_EXPECT_PTR_EQ(test, msi_table_alloc(table, &req), ERR_PTR(-EOPNOTSUPP));
-	for (label = xhci->granted; label < XHCI_NR_MSI; label++)
+	for (label = 1; label < XHCI_NR_MSI; label++)
 		KUNIT_EXPECT_PTR_EQ(test, msi_table_alloc_vector(table, label),
 				    ERR_PTR(-EOPNOTSUPP));
 	xhci_raise(test, 0);
@@ -368,47 +370,55 @@ static void msi_table_multi_grant(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, xhci_msi_on(xhci));
 }
 
-/* The block comes with the first label, whichever it is, and goes with the table. */
+/* The block reaches up to the first label, whichever it is, and goes with the table. */
 static void msi_table_multi_block(struct kunit *test)
 {
 	struct xhci_test *xhci = test->priv;
 	unsigned int intx = xhci->pdev->irq;
-	struct msi_vector *first, *next;
+	struct msi_vector *first, *next, *last;
 	struct msi_table *table;
 
 	xhci_need(test, XHCI_ENOUGH);
 	table = xhci_create(test);
-	first = xhci_take(test, table, 5);
-	KUNIT_EXPECT_EQ(test, xhci_block(xhci), xhci->granted);
-	xhci_raise(test, 5);
+	last = xhci_take(test, table, 6);
+	KUNIT_EXPECT_EQ(test, xhci_block(xhci), XHCI_ENOUGH);
+	xhci_raise(test, 6);
+	first = xhci_take(test, table, 4);
+	xhci_raise(test, 4);
 
 	next = msi_table_alloc_vector(table, MSI_LABEL_ANY);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, next);
 	KUNIT_EXPECT_EQ(test, msi_vector_label(next), 0);
 	xhci_request(test, next);
-	next = msi_table_alloc_vector_range(table, 5, MSI_LABEL_ANY);
+	next = msi_table_alloc_vector_range(table, 4, MSI_LABEL_ANY);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, next);
-	KUNIT_EXPECT_EQ(test, msi_vector_label(next), 6);
+	KUNIT_EXPECT_EQ(test, msi_vector_label(next), 5);
 	xhci_request(test, next);
 	KUNIT_EXPECT_EQ(test, msi_vector_irq(next), msi_vector_irq(first) + 1);
+	KUNIT_EXPECT_EQ(test, msi_vector_irq(next), msi_vector_irq(last) - 1);
 	KUNIT_EXPECT_PTR_EQ(test, msi_table_alloc_vector(table, 5), ERR_PTR(-EBUSY));
+	/* It would be one more, of a block of a power of two. */
+	KUNIT_EXPECT_PTR_EQ(test, msi_table_alloc_vector(table, 7), ERR_PTR(-EOPNOTSUPP));
 
 	xhci_raise(test, 0);
+	xhci_raise(test, 4);
 	xhci_raise(test, 5);
 	xhci_raise(test, 6);
-	/* Granted, but nobody's */
-	xhci_raise(test, 7);
+	/* In the block, but nobody's */
+	xhci_raise(test, 3);
 
-	xhci_give(table, xhci, 5);
+	xhci_give(table, xhci, 4);
 	xhci_give(table, xhci, 0);
-	KUNIT_EXPECT_EQ(test, xhci_block(xhci), xhci->granted);
-	xhci_raise(test, 6);
 	xhci_give(table, xhci, 6);
-	KUNIT_EXPECT_EQ(test, xhci_block(xhci), xhci->granted);
+	KUNIT_EXPECT_EQ(test, xhci_block(xhci), XHCI_ENOUGH);
+	xhci_raise(test, 5);
+	xhci_give(table, xhci, 5);
+	KUNIT_EXPECT_EQ(test, xhci_block(xhci), XHCI_ENOUGH);
 
-	/* And all over again */
-	xhci_take(test, table, 2);
-	xhci_raise(test, 2);
+	/* And all over again, with as many as are needed now */
+	xhci_take(test, table, 1);
+	KUNIT_EXPECT_EQ(test, xhci_block(xhci), 2);
+	xhci_raise(test, 1);
 	xhci_free(table, xhci);
 	KUNIT_EXPECT_FALSE(test, xhci_msi_on(xhci));
 	KUNIT_EXPECT_EQ(test, xhci->pdev->irq, intx);
@@ -477,7 +487,7 @@ static void msi_table_multi_churn(struct kunit *test)
 
 	xhci_need(test, XHCI_ENOUGH);
 	table = xhci_create(test);
-	for (label = 0; label < XHCI_ENOUGH; label++)
+	for (label = XHCI_ENOUGH; label-- > 0; )
 		xhci_take(test, table, label);
 
 	/* Label 7 is the one which stays. */
@@ -511,11 +521,13 @@ static void msi_table_multi_first_freed(struct kunit *test)
 
 	xhci_need(test, XHCI_ENOUGH);
 	table = xhci_create(test);
-	v0 = xhci_take(test, table, 0);
+	xhci_take(test, table, 6);
 	v3 = xhci_take(test, table, 3);
+	v0 = xhci_take(test, table, 0);
 	block = xhci_block_message(xhci);
 	xhci_raise(test, 0);
 	xhci_raise(test, 3);
+	xhci_give(table, xhci, 6);
 
 	msi_vector_free_irq(v0);
 	xhci->vectors[0].vector = NULL;
@@ -551,8 +563,8 @@ static void msi_table_multi_first_unused(struct kunit *test)
 
 	xhci_need(test, XHCI_ENOUGH);
 	table = xhci_create(test);
-	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, msi_table_alloc_vector(table, 0));
 	v = xhci_take(test, table, 4);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, msi_table_alloc_vector(table, 0));
 	block = xhci_block_message(xhci);
 	KUNIT_ASSERT_NE(test, block.address, 0);
 	KUNIT_EXPECT_EQ(test, msi_vector_get_msg(v, &msg), 0);
@@ -587,8 +599,8 @@ static void msi_table_multi_watch(struct kunit *test)
 
 	xhci_need(test, XHCI_ENOUGH);
 	table = xhci_create(test);
-	v0 = xhci_take(test, table, 0);
 	v3 = xhci_take(test, table, 3);
+	v0 = xhci_take(test, table, 0);
 	block = xhci_block_message(xhci);
 
 	msi_vector_watch(v3, &w3.watcher);
@@ -635,8 +647,8 @@ static void msi_table_multi_foreign_handler(struct kunit *test)
 
 	xhci_need(test, XHCI_ENOUGH);
 	table = xhci_create(test);
-	xhci_take(test, table, 0);
 	xhci_take(test, table, 3);
+	xhci_take(test, table, 0);
 	v = msi_table_alloc_vector(table, 2);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, v);
 	irq = msi_vector_irq(v);

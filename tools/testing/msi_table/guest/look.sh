@@ -12,7 +12,7 @@ params=
 [ "$REMAP" = yes ] || params=unremapped=1
 debug=/sys/kernel/debug/irq
 timer_file=$debug/msi_tables/$bdf-timer
-msi_file=$debug/msi_tables/$bdf-PCI-MSI
+msi_file=$debug/msi_tables/$bdf-PCI
 tracing=/sys/kernel/tracing
 mount -t tracefs tracefs $tracing
 
@@ -160,7 +160,7 @@ quote <"$timer_file"
 quote <"$msi_file"
 check "debugfs: the IMS table" head_is "$timer_file" IMS timer
 check "debugfs: its vector" vector_is "$timer_file" "$ims" IMS-timer
-check "debugfs: the MSI table" head_is "$msi_file" PCI/MSI PCI-MSI
+check "debugfs: the MSI table" head_is "$msi_file" PCI/MSI PCI
 check "debugfs: its vector, too" vector_is "$msi_file" "$msi" PCI-MSI
 ims_message=$(message "$timer_file")
 check "debugfs: the message is that of the device" \
@@ -178,7 +178,7 @@ check "debugfs: domains readable without it" readable domains
 check "trace: the IMS table" told timer "$ims" \
 	'create*alloc*write_msg*clear*free*destroy'
 check "trace: its message" [ "$(traced_message timer)" = "$ims_message" ]
-check "trace: the MSI table" told PCI-MSI "$msi" \
+check "trace: the MSI table" told PCI "$msi" \
 	'create*write_msg*alloc*free*destroy'
 check "rmmod" rmmod $driver
 
