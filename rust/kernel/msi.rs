@@ -87,7 +87,10 @@ mod tests;
 mod vector;
 mod watch;
 
-pub use self::affinity::Affinity;
+pub use self::affinity::{
+    Affinity,
+    Spread, //
+};
 pub use self::interrupt::{
     Handler,
     Interrupt,
@@ -792,6 +795,26 @@ impl<'a, B: Backing> Table<'a, B> {
             0 => None,
             size => Some(size),
         }
+    }
+
+    /// Returns whether vectors can be allocated whenever one is needed. If not then the first
+    /// allocation has to ask for all of them.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use kernel::msi::{fake::{FakeDevice, Recorder}, Table};
+    ///
+    /// let dev = FakeDevice::new(c"msi_dynamic", 8)?;
+    /// let table = Table::new(dev.as_ref(), c"ims", 16, Recorder::default())?;
+    ///
+    /// assert!(table.is_dynamic());
+    /// # Ok::<(), Error>(())
+    /// ```
+    #[inline]
+    pub fn is_dynamic(&self) -> bool {
+        // SAFETY: By the type invariants of `Inner` the table is valid.
+        unsafe { bindings::msi_table_is_dynamic(self.inner.ptr.as_ptr()) }
     }
 }
 

@@ -7,6 +7,64 @@ use crate::{
     cpumask::Cpumask, //
 };
 
+/// How to spread a batch of vectors over the CPUs, so that together they serve each.
+///
+/// They get a managed affinity, see [`Affinity::managed`], and there are no more of them than
+/// CPUs. When there are fewer than wanted then those are spread. Corresponds to the C `struct
+/// irq_affinity`, without its sets.
+///
+/// # Examples
+///
+/// ```
+/// use kernel::msi::{fake::{FakeDevice, Recorder}, Request, Spread, Table};
+///
+/// let dev = FakeDevice::new(c"msi_spread", 64)?;
+/// let table = Table::new(dev.as_ref(), c"ims", 64, Recorder::default())?;
+///
+/// // One for the housekeeping, and one for each CPU.
+/// let spread = Spread::default().pre_vectors(1);
+/// let vectors = table.alloc_many(Request::any().spread(&spread), 2..=64)?;
+/// assert!(vectors.len() >= 2 && vectors.len() <= 1 + usize::try_from(kernel::cpu::nr_cpu_ids())?);
+///
+/// // At least those which are not spread are needed.
+/// let spread = Spread::default().post_vectors(2);
+/// assert!(table.alloc_many(Request::any().spread(&spread), 1..=4).is_err());
+/// # drop(vectors);
+/// # Ok::<(), Error>(())
+/// ```
+#[derive(Default)]
+pub struct Spread(bindings::irq_affinity);
+
+impl Spread {
+    /// So many of the first vectors are not spread.
+    ///
+    /// # Examples
+    ///
+    /// See [`Spread`].
+    #[inline]
+    pub fn pre_vectors(mut self, n: u32) -> Self {
+        self.0.pre_vectors = n;
+        self
+    }
+
+    /// So many of the last vectors are not spread.
+    ///
+    /// # Examples
+    ///
+    /// See [`Spread`].
+    #[inline]
+    pub fn post_vectors(mut self, n: u32) -> Self {
+        self.0.post_vectors = n;
+        self
+    }
+
+    /// Returns what the C side reads.
+    #[inline]
+    pub(super) fn as_raw(&self) -> *const bindings::irq_affinity {
+        &self.0
+    }
+}
+
 /// The CPUs which the interrupt of a new vector is for.
 ///
 /// Corresponds to the C `struct irq_affinity_desc`.

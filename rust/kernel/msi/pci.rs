@@ -13,6 +13,7 @@ use crate::{
         self,
         Bound, //
     },
+    error::to_result,
     impl_flags,
     pci,
     prelude::*,
@@ -43,19 +44,99 @@ impl_flags!(
 
         /// The MSI capability.
         Msi = bindings::MSI_TABLE_MSI,
+
+        /// INTx: one vector, whose line other devices share.
+        Intx = bindings::MSI_TABLE_INTX,
     }
 );
 
+impl<C: ForeignOwnable + Send + Sync + 'static> Table<'_, Pci<C>> {
+    /// Returns the kind of the table. It is settled when the first allocation has succeeded.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use kernel::{
+    ///     device::Bound,
+    ///     msi::{
+    ///         Kind,
+    ///         Vector, //
+    ///     },
+    ///     pci,
+    ///     prelude::*, //
+    /// };
+    ///
+    /// fn any_vector<'a>(pdev: &'a pci::Device<Bound>) -> Result<(Vector<'a>, Kind)> {
+    ///     let table = pdev.msi_table(Kind::MsiX | Kind::Msi | Kind::Intx)?;
+    ///     let vector = table.alloc_any()?;
+    ///
+    ///     Ok((vector, table.kind()))
+    /// }
+    /// ```
+    pub fn kind(&self) -> Kind {
+        // SAFETY: By the type invariants of `Inner` the table is valid.
+        match unsafe { bindings::msi_table_kind(self.inner.ptr.as_ptr()) } {
+            bindings::MSI_TABLE_MSIX => Kind::MsiX,
+            bindings::MSI_TABLE_MSI => Kind::Msi,
+            _ => Kind::Intx,
+        }
+    }
+
+    /// Switches the table on before there is a vector, for `count` labels from 0 on.
+    ///
+    /// Returns how many of them can be had. Otherwise an allocation does it.
+    ///
+    /// Below a parent where the table is not [dynamic](Table::is_dynamic) they are set up now, and
+    /// can be allocated and freed one by one, without an affinity. This may sleep.
+    ///
+    /// # Errors
+    ///
+    /// - `EINVAL` if `count` is 0, or the function is not in D0
+    /// - `EBUSY` if the table is on, and is not dynamic
+    /// - another error of [`Table::alloc`]
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use kernel::{
+    ///     device::Bound,
+    ///     msi::{
+    ///         Kind,
+    ///         Table, //
+    ///     },
+    ///     pci,
+    ///     prelude::*, //
+    /// };
+    ///
+    /// fn enabled(pdev: &pci::Device<Bound>) -> Result<(Table<'_>, u32)> {
+    ///     let table = pdev.msi_table(Kind::MsiX | Kind::Msi)?;
+    ///     let count = table.enable(8)?;
+    ///
+    ///     Ok((table, count))
+    /// }
+    /// ```
+    pub fn enable(&self, count: u32) -> Result<u32> {
+        // SAFETY: By the type invariants of `Inner` the table is valid, and still exists since the
+        // device is bound.
+        let ret = unsafe { bindings::msi_table_enable(self.inner.ptr.as_ptr(), count) };
+
+        to_result(ret)?;
+        Ok(ret.unsigned_abs())
+    }
+}
+
 impl pci::Device<Bound> {
-    /// Creates the table of the function's MSI-X or MSI capability, MSI-X preferred.
+    /// Creates the table of the function's MSI-X, MSI or INTx.
     ///
-    /// The table owns the capability from now on: [`alloc_irq_vectors`] fails with `EBUSY`. It has
-    /// no vectors yet. A label is an index of the MSI-X table or an MSI message number.
+    /// It is of the first of these `kinds` which the function has and of which the first
+    /// allocation gets a vector. The table owns the capability from now on: [`alloc_irq_vectors`]
+    /// fails with `EBUSY`. It has no vectors yet. A label is an index of the MSI-X table or an MSI
+    /// message number, and 0 for INTx.
     ///
-    /// MSI-X is switched on by the first allocation and off with the table. MSI is switched on by
-    /// the first allocation, with as many messages as the parent grants, and off with the last
-    /// vector. The first allocation needs memory decoding to be enabled and the function to be in
-    /// D0.
+    /// MSI-X is switched on by the first allocation. MSI is switched on by an allocation when there
+    /// is no vector, with as many messages as its labels need or as the parent grants. Both go off
+    /// with the table. The first allocation needs memory decoding to be enabled and the function to
+    /// be in D0.
     ///
     /// This may sleep.
     ///
@@ -65,7 +146,8 @@ impl pci::Device<Bound> {
     ///
     /// - `EINVAL` if `kinds` is empty
     /// - `EBUSY` if MSI or MSI-X is in use
-    /// - `ENODEV` if the function has no such capability, it is disabled, or there is no MSI domain
+    /// - `ENODEV` if the function has nothing of the kind, it is disabled, or there is no MSI
+    ///   domain
     /// - `EOPNOTSUPP` if the MSI domain does not support it
     /// - `ENOMEM` if there is no memory
     ///
@@ -101,7 +183,7 @@ impl pci::Device<Bound> {
         self.msi_table_with_cookies(kinds)
     }
 
-    /// Creates the table of the function's MSI-X or MSI capability, whose vectors carry a cookie.
+    /// Creates the table of the function's MSI-X, MSI or INTx, whose vectors carry a cookie.
     ///
     /// Like [`msi_table`](pci::Device::msi_table), with a [`Request::cookie`] for each vector. The
     /// handler finds it there.

@@ -6,7 +6,8 @@ use super::{
     Affinity,
     Backing,
     Inner,
-    Message, //
+    Message,
+    Spread, //
 };
 use crate::{
     alloc::{
@@ -104,6 +105,7 @@ pub struct Request<'r, C = ()> {
     highest: u32,
     cookie: C,
     affinities: Option<&'r [Affinity]>,
+    spread: Option<&'r Spread>,
 }
 
 impl<'r> Request<'r> {
@@ -119,6 +121,7 @@ impl<'r> Request<'r> {
             highest: label,
             cookie: (),
             affinities: None,
+            spread: None,
         }
     }
 
@@ -167,6 +170,7 @@ impl<'r> Request<'r> {
             highest,
             cookie: (),
             affinities: None,
+            spread: None,
         }
     }
 
@@ -192,6 +196,7 @@ impl<'r> Request<'r> {
             highest: self.highest,
             cookie,
             affinities: self.affinities,
+            spread: self.spread,
         }
     }
 
@@ -265,6 +270,19 @@ impl<'r, C> Request<'r, C> {
         self
     }
 
+    /// Spreads the vectors of [`Table::alloc_many`](super::Table::alloc_many) over the CPUs.
+    ///
+    /// This is instead of [`Request::affinities`].
+    ///
+    /// # Examples
+    ///
+    /// See [`Spread`].
+    #[inline]
+    pub fn spread(mut self, spread: &'r Spread) -> Self {
+        self.spread = Some(spread);
+        self
+    }
+
     /// Returns what to tell the C side, but for cookies.
     #[inline]
     fn to_raw(&self) -> bindings::msi_vector_request {
@@ -274,6 +292,7 @@ impl<'r, C> Request<'r, C> {
             affinity: self
                 .affinities
                 .map_or(ptr::null(), |affinities| affinities.as_ptr().cast()),
+            spread: self.spread.map_or(ptr::null(), Spread::as_raw),
             ..pin_init::zeroed()
         }
     }
