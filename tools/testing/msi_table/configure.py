@@ -51,7 +51,7 @@ def inputs(fragments):
     """All that decides what the .config will be."""
     src = pathlib.Path(os.environ['SRC'])
     files = [fragment(name) for name in fragments]
-    files += sorted(src.glob('patches/*'))
+    files += sorted(src.glob('patches/*Kconfig*'))
     files += sorted(path for top in ('kernel', 'drivers', 'samples', 'rust',
                                      'lib', 'arch')
                     for path in (src / top).rglob('Kconfig*'))
