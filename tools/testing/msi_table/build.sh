@@ -10,6 +10,7 @@ build=$BUILDS/build-$1
 suffix= label= image=bzImage
 [ "$1" = debug ] || suffix=-$1 label=" ($1)"
 shift
+fragments=$*
 case " $* " in
 *" uml "*)
 	export ARCH=um
@@ -26,6 +27,7 @@ case " $* " in
 		cat "$TREE/.msi_table/files"
 		sed -n 's|^+++ b/\([^[:space:]]*\).*|\1|p' "$TREE"/.msi_table/*.patch
 	} | sed -n '\,/pm\.c$,d
+		\,^drivers/\(nvme\|vfio\|virtio\)/,d
 		s,^\(kernel\|drivers\)/\([^/]*/\)*\([^/]*\)\.c$,GCOV_PROFILE_\3.o=y,p')
 	;;
 esac
@@ -73,17 +75,45 @@ initramfs() {
 		if irqbalance=$(command -v irqbalance); then
 			program "$irqbalance"
 		fi
-		for file in samples/msi_table/ims_timer.ko \
-			    samples/rust/rust_ims_timer.ko \
-			    samples/rust/rust_msix_pool.ko; do
-			# Those in Rust are in no build which is without it.
-			[ ! -e "$build/$file" ] ||
-				echo "file /modules/${file##*/} $build/$file 0644 0 0"
+		case " $fragments " in
+		*" drivers "*)
+			cc -O2 -Wall -Wextra -Werror -static -pthread \
+				-o "$build/vfio" "$here/vfio.c" || return 1
+			echo "file /bin/vfio $build/vfio 0755 0 0"
+			;;
+		esac
+		find "$build" -name '*.ko' | while read -r file; do
+			echo "file /modules/${file##*/} $file 0644 0 0"
 		done
 	} >"$build/initramfs.list" &&
 		"$build/usr/gen_init_cpio" -o "$build/initramfs.partial" \
 			"$build/initramfs.list" &&
 		mv "$build/initramfs.partial" "$build/initramfs.cpio"
+}
+
+# The drivers which are on tables as 7.3 has them, to compare with: modules of their own,
+# of what is there without our patches.
+stock_drivers() {
+	stock=$build/stock new=$build/stock.new
+	rm -rf "$new"
+	mkdir -p "$stock" "$new"
+	for file in nvme/host/pci.c nvme/host/nvme.h nvme/host/trace.h \
+		    virtio/virtio_pci_common.c virtio/virtio_pci_common.h \
+		    virtio/virtio_pci_modern.c virtio/virtio_pci_legacy.c; do
+		cp "$TREE/drivers/$file" "$new/${file##*/}" || return 1
+		patch=$TREE/.msi_table/drivers-$(echo "$file" | tr / -).patch
+		[ ! -e "$patch" ] ||
+			patch -sR "$new/${file##*/}" "$patch" || return 1
+	done
+	cat >"$new/Makefile" <<-'END'
+		obj-m := nvme_stock.o virtio_pci_stock.o
+		nvme_stock-y := pci.o
+		virtio_pci_stock-y := virtio_pci_modern.o virtio_pci_common.o \
+				      virtio_pci_legacy.o
+		ccflags-y := -I$(srctree)/drivers/nvme/host
+	END
+	rsync -rc "$new/" "$stock/" &&
+		make -C "$TREE" O="$build" M="$stock" -j"$(nproc)" modules
 }
 
 # Each step of Kbuild is a line.
@@ -95,4 +125,9 @@ how_far=built
 step "build$suffix" "build the kernel$label" \
 	make -C "$TREE" O="$build" -j"$(nproc)" $profiled $image modules
 how_far=
+case " $fragments " in
+*" drivers "*)
+	step "stock$suffix" "build the drivers without tables$label" stock_drivers
+	;;
+esac
 step "initramfs$suffix" "make the initramfs$label" initramfs

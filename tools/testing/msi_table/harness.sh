@@ -94,7 +94,7 @@ build() {
 }
 
 build_tests() {
-	script build.sh debug base debug debug-qemu kunit test gcov
+	script build.sh debug base debug debug-qemu kunit test drivers gcov
 	script build.sh uml-debug debug kunit torture uml
 }
 

@@ -35,8 +35,8 @@ FAKE_SUITES = ['irq_test_cases', 'rust_doctests_kernel', *C_SUITES, *RUST_SUITES
 MMIO_SUITES = {'msi_table_mmio', 'msi_table_fail_mmio', 'rust_kernel_msi_mmio'}
 PCI_SUITES = [
     'rust_kernel_msi_pci', 'msi_table_pci', 'msi_table_pci_vectors',
-    'msi_table_pci_affinity', 'msi_table_pci_state', 'msi_table_pci_store',
-    'msi_table_pci_fake',
+    'msi_table_pci_affinity', 'msi_table_pci_kind', 'msi_table_pci_intx',
+    'msi_table_pci_state', 'msi_table_pci_store', 'msi_table_pci_fake',
     'msi_table_pci_recycle', 'msi_table_multi',
     'msi_table_doorbell.msi_table_doorbell_ntb',
     'msi_table_doorbell.msi_table_doorbell_hostile',
@@ -44,7 +44,8 @@ PCI_SUITES = [
 ]
 PLAIN_SUITES = [
     'msi_table_pci', 'msi_table_pci_vectors', 'msi_table_pci_affinity',
-    'msi_table_pci_state', 'msi_table_pci_store',
+    'msi_table_pci_kind', 'msi_table_pci_intx', 'msi_table_pci_state',
+    'msi_table_pci_store',
     'msi_table_doorbell.msi_table_doorbell_peer',
     'msi_table_doorbell.msi_table_doorbell_hostile',
     'msi_table_doorbell.msi_table_doorbell_cpu_vectors', 'msi_table_pm',
@@ -104,6 +105,22 @@ BY_NAME = ['many']
 TEST = os.environ.get('TEST')
 # Most of what a guest does, it does on one CPU.
 JOBS = min(2, os.cpu_count())
+# What is written to it is gone with the boot.
+DISK = LOGS / 'disk.img'
+
+
+def disks(device, *properties):
+    """The controllers which differ in that, each with a disk of its own."""
+    for number, more in enumerate(properties):
+        name = f'{device.partition("-")[0]}{number}'
+        yield from ['-drive', f'file={DISK},snapshot=on,if=none,id={name},format=raw',
+                    '-device', f'{device},drive={name},serial={name}{more}']
+
+
+CPUS = ['-smp', '4']
+# Each in an IOMMU group of its own
+FUNCTIONS = ['-device', 'pcie-root-port,id=port1,chassis=1', '-device', 'igb,bus=port1',
+             '-device', 'nec-usb-xhci,msi=on,msix=off']
 
 # The devices, which scripts of guest/ to run, whether a device-specific store is
 # granted to whoever asks, and what the kernel log has to say. Caching mode (AMD:
@@ -111,6 +128,13 @@ JOBS = min(2, os.cpu_count())
 # see a message written to a store that it does not know. What takes CPUs away
 # comes last.
 GUEST_SUITES = {
+    'drivers': ([*INTEL, *CPUS, *disks('nvme', '', ',msix_qsize=3', ',msix_qsize=1'),
+                 *disks('virtio-blk-pci,num-queues=4', '', ',vectors=2', ',vectors=0'),
+                 *FUNCTIONS],
+                'RUN=nvme,virtio,vfio MSI=yes', 'Enabled IRQ remapping'),
+    'drivers-nomsi': ([*PLAIN, *CPUS, *disks('nvme', ''),
+                       *disks('virtio-blk-pci,num-queues=4', '', '', '')],
+                      'RUN=nvme,virtio MSI=no pci=nomsi', ''),
     'guest-intel': ([*INTEL, '-device', 'igb'],
                     'RUN=timer,pool,look REMAP=yes', 'Enabled IRQ remapping'),
     'guest-plain': (PLAIN, 'RUN=timer,look REMAP=no', ''),
@@ -137,7 +161,8 @@ def none_skipped(results):
 def suite_config():
     have = configure.options((BUILD / '.config').read_text())
     for option, line in configure.wanted(
-            ['base', 'debug', 'debug-qemu', 'kunit', 'test', 'gcov']).items():
+            ['base', 'debug', 'debug-qemu', 'kunit', 'test', 'drivers',
+             'gcov']).items():
         yield (option, configure.landed(option, line, have), f'wanted: {line}')
 
 
@@ -170,6 +195,8 @@ def suite_kunit(name):
 
 def suite_guest(name):
     devices, append, message = GUEST_SUITES[name]
+    with DISK.open('ab') as disk:
+        disk.truncate(16 << 20)
     boot = Boot(name, qemu(devices, f'kunit.enable=0 {append}'))
     if message:
         yield ('interrupts are remapped', message in boot.console,

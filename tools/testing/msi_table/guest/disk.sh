@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# For the scripts which test a driver of disks: reading and writing on one CPU, and
+# what the queues of a disk look like.
+. /guest/common.sh
+
+cpus=$(ls -d /sys/devices/system/cpu/cpu[0-9]* | sed 's/.*cpu//')
+[ -e /tmp/pattern ] || dd if=/dev/urandom of=/tmp/pattern bs=64k count=4 2>/dev/null
+
+load() { # MODULE, or there is nothing to test
+	insmod "/modules/$1.ko" $2 || exit 1
+}
+
+on() { # CPU COMMAND...
+	mask=$(printf %x $((1 << $1)))
+	shift
+	taskset "$mask" "$@"
+}
+# Each CPU has a part of the disk for itself. Nothing is cached of one that is closed.
+put() { on "$1" dd if=/tmp/pattern of="/dev/$2" bs=64k seek=$(($1 * 4)) conv=fsync 2>/dev/null; }
+get() { on "$1" dd if="/dev/$2" bs=64k skip=$(($1 * 4)) count=4 2>/dev/null; }
+io() { # CPU DISK: what is read is what was written
+	[ -b "/dev/$2" ] && put "$1" "$2" && get "$1" "$2" | cmp -s - /tmp/pattern
+}
+io_each() { # DISK: on each CPU which is online
+	for cpu in $cpus; do
+		online "$cpu" || continue
+		io "$cpu" "$1" || return 1
+	done
+}
+
+online() { [ "$(cat "/sys/devices/system/cpu/cpu$1/online" 2>/dev/null || echo 1)" = 1 ]; }
+switch() { # 0 or 1, CPU...
+	to=$1
+	shift
+	for cpu; do
+		echo "$to" >"/sys/devices/system/cpu/cpu$cpu/online" || return 1
+	done
+}
+
+# To RAM, until the alarm of the clock
+sleep_and_wake() {
+	clock=/sys/class/rtc/rtc0
+	echo 0 >$clock/wakealarm
+	echo $(($(cat $clock/since_epoch) + 4)) >$clock/wakealarm
+	echo mem >/sys/power/state
+}
+
+settled() { # PATH: it is there, in time
+	for _ in $(seq 300); do
+		[ ! -e "$1" ] || return 0
+		sleep 0.1
+	done
+	return 1
+}
+appears() { # DISK
+	settled "/sys/block/$1/dev" && settled "/dev/$1"
+}
+
+# Reads and writes all the time, on CPU 0, until the file is there.
+keep_busy() { # DISK
+	rm -f /tmp/enough /tmp/lost
+	while [ ! -e /tmp/enough ]; do
+		io 0 "$1" || echo "$1" >>/tmp/lost
+	done &
+}
+nothing_lost() {
+	touch /tmp/enough
+	wait
+	[ ! -e /tmp/lost ]
+}
+
+# The interrupts whose names begin with NAME: number and name
+named() { # NAME
+	sed -nE "s/^ *([0-9]+): .* ($1[^ ]*)$/\1 \2/p" /proc/interrupts
+}
+# How often a CPU took an interrupt
+taken() { # IRQ CPU
+	awk -v irq="$1:" -v column="$(($2 + 2))" '$1 == irq { print $column }' /proc/interrupts
+}
+
+# Names and CPUs of the interrupts, and which queue serves which CPU
+queues() { # NAME DISK
+	named "$1" | while read -r irq name; do
+		echo "$name: $(cat "/proc/irq/$irq/smp_affinity_list")"
+	done | sort
+	for queue in "/sys/block/$2"/mq/*; do
+		echo "${queue##*/}: $(cat "$queue/cpu_list")"
+	done
+}
