@@ -27,7 +27,7 @@ case " $* " in
 		cat "$TREE/.msi_table/files"
 		sed -n 's|^+++ b/\([^[:space:]]*\).*|\1|p' "$TREE"/.msi_table/*.patch
 	} | sed -n '\,/pm\.c$,d
-		\,^drivers/\(nvme\|vfio\|virtio\)/,d
+		\,^drivers/\(net\|nvme\|vfio\|virtio\)/,d
 		s,^\(kernel\|drivers\)/\([^/]*/\)*\([^/]*\)\.c$,GCOV_PROFILE_\3.o=y,p')
 	;;
 esac

@@ -76,7 +76,7 @@ def patched():
     """
     added = collections.defaultdict(set)
     for patch in SRC.glob('patches/*.patch'):
-        if patch.name.startswith(('drivers-nvme-', 'drivers-vfio-',
+        if patch.name.startswith(('drivers-net-', 'drivers-nvme-', 'drivers-vfio-',
                                   'drivers-virtio-')):
             continue
         path = at = None
