@@ -3,6 +3,7 @@
 # For the scripts which test a sample driver, and say so in KTAP. They set
 # driver= to its name, and dev= and bdf= if its device is not the edu.
 say() { echo "$*" >/dev/kmsg; }
+quote() { while IFS= read -r l; do say "# $l"; done; }
 
 # Of what scripts before this one had the kernel say nothing counts.
 dmesg -c >/dev/null

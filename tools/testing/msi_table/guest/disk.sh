@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # For the scripts which test a driver of disks: reading and writing on one CPU, and
-# what the queues of a disk look like.
+# what the queues of a disk look like. They set disks= to the names of all of them.
 . /guest/common.sh
 
 cpus=$(ls -d /sys/devices/system/cpu/cpu[0-9]* | sed 's/.*cpu//')
@@ -57,6 +57,10 @@ appears() { # DISK
 	settled "/sys/block/$1/dev" && settled "/dev/$1"
 }
 
+all_appear() { for d in $disks; do appears "$d" || return 1; done; }
+all_io() { for d in $disks; do io_each "$d" || return 1; done; }
+remove() { echo 1 >"$dev/remove" && [ ! -e "$dev" ]; }
+
 # Reads and writes all the time, on CPU 0, until the file is there.
 keep_busy() { # DISK
 	rm -f /tmp/enough /tmp/lost
@@ -87,4 +91,11 @@ queues() { # NAME DISK
 	for queue in "/sys/block/$2"/mq/*; do
 		echo "${queue##*/}: $(cat "$queue/cpu_list")"
 	done
+}
+same_as() { # FILE COMMAND...: what it prints is what is in the file
+	file=$1
+	shift
+	"$@" >/tmp/same
+	quote </tmp/same
+	[ -s "$file" ] && cmp -s /tmp/same "$file"
 }

@@ -16,7 +16,6 @@ msi_file=$debug/msi_tables/$bdf-PCI
 tracing=/sys/kernel/tracing
 mount -t tracefs tracefs $tracing
 
-quote() { while IFS= read -r l; do say "# $l"; done; }
 nth=0
 next_round() {
 	nth=$((nth + 1))

@@ -17,18 +17,11 @@ disk() { echo "$(ctrl)n1"; }
 ours_appears() { settled "$dev/nvme" && appears "$(disk)"; }
 # The same for whatever number it has got
 our_queues() { queues "$(ctrl)q" "$(disk)" | sed "s/^nvme[0-9]*//"; }
-as_stock() {
-	our_queues >/tmp/queues
-	while read -r line; do say "# $line"; done </tmp/queues
-	[ -s /tmp/nvme_stock ] && cmp -s /tmp/queues /tmp/nvme_stock
-}
+as_stock() { same_as /tmp/nvme_stock our_queues; }
 
-all_appear() { for d in $disks; do appears "$d" || return 1; done; }
-all_io() { for d in $disks; do io_each "$d" || return 1; done; }
 reset() { echo 1 >"$dev/nvme/$(ctrl)/reset_controller"; }
 reset_often() { for _ in $(seq 10); do reset || return 1; done; }
 flr() { echo 1 >"$dev/reset"; }
-remove() { echo 1 >"$dev/remove" && [ ! -e "$dev" ]; }
 rescan() { echo 1 >/sys/bus/pci/rescan && ours_appears; }
 # With queues for writing and for polling, too
 queues_with() { # DRIVER
@@ -39,9 +32,7 @@ queues_with() { # DRIVER
 }
 sets_alike() {
 	queues_with nvme_stock >/tmp/nvme_stock
-	queues_with nvme >/tmp/queues
-	while read -r line; do say "# $line"; done </tmp/queues
-	[ -s /tmp/queues ] && cmp -s /tmp/queues /tmp/nvme_stock
+	same_as /tmp/nvme_stock queues_with nvme
 }
 rebind() {
 	for _ in 1 2 3 4 5; do

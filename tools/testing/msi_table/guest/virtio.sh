@@ -11,21 +11,12 @@ dev=$(readlink -f "$(echo "$devs" | head -n1)")
 bdf=${dev##*/}
 driver=virtio-pci
 
-all_appear() { for d in $disks; do appears "$d" || return 1; done; }
-all_io() { for d in $disks; do io_each "$d" || return 1; done; }
 all_queues() { for d in $disks; do queues virtio "$d"; done; }
-same_as_stock() {
-	all_queues >/tmp/virtio
-	while read -r line; do say "# $line"; done </tmp/virtio
-	[ -s /tmp/virtio_stock ] && cmp -s /tmp/virtio /tmp/virtio_stock
-}
-flr() { echo 1 >"$dev/reset"; }
 rebind() {
 	for _ in 1 2 3 4 5; do
 		unbind && bind && appears vda && io 0 vda || return 1
 	done
 }
-remove() { echo 1 >"$dev/remove" && [ ! -e "$dev" ]; }
 rescan() { echo 1 >/sys/bus/pci/rescan && all_appear; }
 policies() { # What the disks were made for
 	named virtio | cut -d' ' -f2 | sort | tr '\n' ' ' | grep -q "^$1"
@@ -53,7 +44,8 @@ virtio1-config virtio1-virtqueues virtio2 "
 else
 	check "virtio_pci: INTx" policies "virtio0 virtio1 virtio2 "
 fi
-check "virtio_pci: interrupts, CPUs and queues of virtio_pci_stock" same_as_stock
+check "virtio_pci: interrupts, CPUs and queues of virtio_pci_stock" \
+	same_as /tmp/virtio_stock all_queues
 check "virtio_pci: data, on each CPU" all_io
 keep_busy vdb
 check "virtio_pci: suspend to RAM" sleep_and_wake
