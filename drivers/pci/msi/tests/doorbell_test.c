@@ -60,34 +60,6 @@ struct doorbell {
 	dma_addr_t		slot_dma;
 };
 
-static int edu_test_probe(struct pci_dev *pdev, const struct pci_device_id *id)
-{
-	int ret;
-
-	ret = pcim_enable_device(pdev);
-	if (ret)
-		return ret;
-
-	ret = dma_set_mask_and_coherent(&pdev->dev, DMA_BIT_MASK(32));
-	if (!ret)
-		pci_set_master(pdev);
-	return ret;
-}
-
-static const struct pci_device_id edu_test_ids[] = {
-	{ PCI_DEVICE(0x1234, 0x11e8) },
-	{ }
-};
-
-static struct pci_driver edu_test_driver = {
-	.name		= "msi_table_edu_test",
-	.id_table	= edu_test_ids,
-	.probe		= edu_test_probe,
-};
-
-KUNIT_DEFINE_ACTION_WRAPPER(edu_test_unregister, pci_unregister_driver, struct pci_driver *);
-KUNIT_DEFINE_ACTION_WRAPPER(edu_test_put, pci_dev_put, struct pci_dev *);
-
 static void doorbell_notify(struct msi_watcher *watcher, const struct msi_message *msg)
 {
 	struct doorbell *bell = container_of(watcher, struct doorbell, watcher);
@@ -121,18 +93,7 @@ static struct doorbell *doorbell_create(struct kunit *test)
 
 static void doorbell_attach_peer(struct kunit *test, struct doorbell *bell)
 {
-	bell->pdev = pci_get_device(0x1234, 0x11e8, NULL);
-	if (!bell->pdev)
-		kunit_skip(test, "no edu");
-	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, edu_test_put, bell->pdev));
-	KUNIT_ASSERT_EQ(test, 0, pci_register_driver(&edu_test_driver));
-	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, edu_test_unregister,
-							   &edu_test_driver));
-	if (bell->pdev->dev.driver != &edu_test_driver.driver)
-		kunit_skip(test, "the edu has another driver");
-
-	bell->regs = pcim_iomap(bell->pdev, 0, 0);
-	KUNIT_ASSERT_TRUE(test, bell->regs);
+	bell->pdev = edu_bind(test, &bell->regs);
 	bell->slot = dmam_alloc_coherent(&bell->pdev->dev, sizeof(*bell->slot), &bell->slot_dma,
 					 GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, bell->slot);
@@ -532,7 +493,7 @@ static void msi_table_doorbell_cpu_vectors(struct kunit *test)
 static void doorbell_test_exit(struct kunit *test)
 {
 	/* The INTx of the edu counts too when igb_test_exit() counts interrupts. */
-	kunit_release_action(test, edu_test_unregister, &edu_test_driver);
+	edu_unbind(test);
 	igb_test_exit(test);
 }
 

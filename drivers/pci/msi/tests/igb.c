@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The device which the KUnit suites of PCI tables share, and what they do with it
+ * The devices which the KUnit suites of PCI tables share, and what they do with them
  */
 #include <kunit/msi_table.h>
 #include <kunit/test.h>
@@ -8,6 +8,7 @@
 #include <linux/bitops.h>
 #include <linux/cpumask.h>
 #include <linux/delay.h>
+#include <linux/dma-mapping.h>
 #include <linux/io.h>
 #include <linux/iopoll.h>
 #include <linux/irq.h>
@@ -82,6 +83,57 @@ static struct pci_driver igb_test_driver = {
 
 KUNIT_DEFINE_ACTION_WRAPPER(igb_test_unregister, pci_unregister_driver, struct pci_driver *);
 KUNIT_DEFINE_ACTION_WRAPPER(igb_test_put, pci_dev_put, struct pci_dev *);
+
+static int edu_test_probe(struct pci_dev *pdev, const struct pci_device_id *id)
+{
+	int ret;
+
+	ret = pcim_enable_device(pdev);
+	if (ret)
+		return ret;
+
+	ret = dma_set_mask_and_coherent(&pdev->dev, DMA_BIT_MASK(32));
+	if (!ret)
+		pci_set_master(pdev);
+	return ret;
+}
+
+static const struct pci_device_id edu_test_ids[] = {
+	{ PCI_DEVICE(0x1234, 0x11e8) },
+	{ }
+};
+
+static struct pci_driver edu_test_driver = {
+	.name		= "msi_table_edu_test",
+	.id_table	= edu_test_ids,
+	.probe		= edu_test_probe,
+};
+
+KUNIT_DEFINE_ACTION_WRAPPER(edu_test_unregister, pci_unregister_driver, struct pci_driver *);
+KUNIT_DEFINE_ACTION_WRAPPER(edu_test_put, pci_dev_put, struct pci_dev *);
+
+struct pci_dev *edu_bind(struct kunit *test, void __iomem **regs)
+{
+	struct pci_dev *pdev = pci_get_device(0x1234, 0x11e8, NULL);
+
+	if (!pdev)
+		kunit_skip(test, "no edu");
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, edu_test_put, pdev));
+	KUNIT_ASSERT_EQ(test, 0, pci_register_driver(&edu_test_driver));
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, edu_test_unregister,
+							   &edu_test_driver));
+	if (pdev->dev.driver != &edu_test_driver.driver)
+		kunit_skip(test, "the edu has another driver");
+
+	*regs = pcim_iomap(pdev, 0, 0);
+	KUNIT_ASSERT_TRUE(test, *regs);
+	return pdev;
+}
+
+void edu_unbind(struct kunit *test)
+{
+	kunit_release_action(test, edu_test_unregister, &edu_test_driver);
+}
 
 static void igb_test_iounmap(void *base)
 {

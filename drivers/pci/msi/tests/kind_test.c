@@ -74,7 +74,7 @@ static void pci_kind_chosen(struct kunit *test)
 		[MSI_TABLE_MSIX | MSI_TABLE_MSI]	= MSI_TABLE_MSIX,
 		[MSI_TABLE_MSIX | MSI_TABLE_INTX]	= MSI_TABLE_MSIX,
 		[MSI_TABLE_MSI | MSI_TABLE_INTX]	= MSI_TABLE_MSI,
-		[MSI_TABLE_ALL_KINDS]				= MSI_TABLE_MSIX,
+		[MSI_TABLE_ALL_KINDS]			= MSI_TABLE_MSIX,
 	};
 	struct igb_test *igb = test->priv;
 	struct msi_table *table;
@@ -343,46 +343,10 @@ static void kind_check_intx(struct kunit *test, struct msi_table *table, struct 
 	}
 }
 
-static int kind_edu_probe(struct pci_dev *pdev, const struct pci_device_id *id)
-{
-	return pcim_enable_device(pdev);
-}
-
-static const struct pci_device_id kind_edu_ids[] = {
-	{ PCI_DEVICE(0x1234, 0x11e8) },
-	{ }
-};
-
-static struct pci_driver kind_edu_driver = {
-	.name		= "msi_table_edu_test",
-	.id_table	= kind_edu_ids,
-	.probe		= kind_edu_probe,
-};
-
-KUNIT_DEFINE_ACTION_WRAPPER(kind_edu_unregister, pci_unregister_driver, struct pci_driver *);
-KUNIT_DEFINE_ACTION_WRAPPER(kind_edu_put, pci_dev_put, struct pci_dev *);
-
-static struct pci_dev *kind_edu(struct kunit *test, void __iomem **regs)
-{
-	struct pci_dev *pdev = pci_get_device(0x1234, 0x11e8, NULL);
-
-	if (!pdev)
-		kunit_skip(test, "no edu");
-	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, kind_edu_put, pdev));
-	KUNIT_ASSERT_EQ(test, 0, pci_register_driver(&kind_edu_driver));
-	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, kind_edu_unregister,
-							   &kind_edu_driver));
-	if (pdev->dev.driver != &kind_edu_driver.driver)
-		kunit_skip(test, "the edu has another driver");
-	*regs = pcim_iomap(pdev, 0, 0);
-	KUNIT_ASSERT_TRUE(test, *regs);
-	return pdev;
-}
-
 static void pci_intx_asked_for(struct kunit *test)
 {
 	void __iomem *regs;
-	struct pci_dev *pdev = kind_edu(test, &regs);
+	struct pci_dev *pdev = edu_bind(test, &regs);
 	struct msi_table *table = pci_allocate_msi_table(pdev, MSI_TABLE_INTX);
 
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, table);
@@ -394,7 +358,7 @@ static void pci_intx_asked_for(struct kunit *test)
 static void pci_intx_other_number(struct kunit *test)
 {
 	void __iomem *regs;
-	struct pci_dev *pdev = kind_edu(test, &regs);
+	struct pci_dev *pdev = edu_bind(test, &regs);
 	struct msi_table *table = pci_allocate_msi_table(pdev, MSI_TABLE_INTX);
 	unsigned int irq = pdev->irq;
 	struct kind_line line = { .regs = regs };
@@ -420,7 +384,7 @@ static void pci_intx_other_number(struct kunit *test)
 static void pci_intx_after_msi(struct kunit *test)
 {
 	void __iomem *regs;
-	struct pci_dev *pdev = kind_edu(test, &regs);
+	struct pci_dev *pdev = edu_bind(test, &regs);
 	struct irq_domain *domain = dev_get_msi_domain(&pdev->dev);
 	struct msi_fake_parent *fake = msi_fake_parent_create(4, 0);
 	struct msi_table *table;
