@@ -88,8 +88,9 @@ struct msi_irq_state {
  *			is the lowest label which would have done. The first allocation
  *			may change kind, backend and size of the table, to what has
  *			vectors of the same size.
- * @commit:		Optional. The first allocation has succeeded, whatever calls of
- *			@alloc it took. May be called again.
+ * @commit:		For a backend which sets msi_table::uncommitted, and clears that
+ *			here: an allocation has succeeded, whatever calls of @alloc it
+ *			took. May be called again.
  * @enable:		Optional. As msi_table_enable() says
  * @free:		Free the interrupts of vectors, which have no handler any
  *			more, in any order of labels. Also called for a batch
@@ -139,7 +140,7 @@ struct msi_table_backend {
  * @kind:	%MSI_TABLE_MSIX, %MSI_TABLE_MSI, %MSI_TABLE_INTX, or 0 for a store
  * @dynamic:	Vectors can be allocated whenever there is one
  * @managed:	Created by a devm function
- * @used:	An allocation has succeeded, or it was enabled
+ * @uncommitted:	The backend is to hear of the next allocation which succeeds
  * @abandoned:	An interrupt had to be leaked
  * @recycle:	Free vectors are parked
  * @irqs_dir:	msi_irqs/ of the device, when the table makes entries there
@@ -169,7 +170,7 @@ struct msi_table {
 	unsigned int				kind;
 	bool					dynamic;
 	bool					managed;
-	bool					used;
+	bool					uncommitted;
 	bool					abandoned;
 	bool					recycle;
 	struct kernfs_node			*irqs_dir;

@@ -265,6 +265,12 @@ static unsigned int msi_table_next_run(struct msi_vector **vectors, unsigned int
 	return run;
 }
 
+static void msi_table_commit(struct msi_table *table)
+{
+	if (READ_ONCE(table->uncommitted))
+		table->backend->commit(table);
+}
+
 /* The interrupts of at least @min of @n vectors, the first ones */
 static int msi_table_alloc_irqs(struct msi_table *table, const struct msi_vector_request *req,
 				unsigned int min, unsigned int n, struct msi_vector **vectors)
@@ -306,9 +312,7 @@ static int msi_table_alloc_irqs(struct msi_table *table, const struct msi_vector
 		}
 	}
 	if (done >= min) {
-		if (!READ_ONCE(table->used) && table->backend->commit)
-			table->backend->commit(table);
-		WRITE_ONCE(table->used, true);
+		msi_table_commit(table);
 		return done;
 	}
 
@@ -710,9 +714,11 @@ void msi_table_free_all(struct msi_table *table)
 
 	do {
 		n = 0;
-		for (vector = msi_table_next(table, NULL); vector && n < ARRAY_SIZE(vectors);
-		     vector = msi_table_next(table, vector))
+		msi_table_for_each(table, vector) {
 			vectors[n++] = vector;
+			if (n == ARRAY_SIZE(vectors))
+				break;
+		}
 		msi_table_free_vectors(table, vectors, n);
 	} while (n);
 }
@@ -747,10 +753,8 @@ int msi_table_enable(struct msi_table *table, unsigned int nr)
 		return -EOPNOTSUPP;
 
 	ret = table->backend->enable(table, nr);
-	if (ret < 0)
-		return ret;
-	table->backend->commit(table);
-	WRITE_ONCE(table->used, true);
+	if (ret > 0)
+		msi_table_commit(table);
 	return ret;
 }
 EXPORT_SYMBOL_GPL(msi_table_enable);
@@ -1216,14 +1220,14 @@ EXPORT_SYMBOL_GPL(msi_table_find);
  */
 struct msi_vector *msi_table_next(struct msi_table *table, const struct msi_vector *vector)
 {
-	unsigned long label = vector ? vector->label : 0;
+	unsigned long label, first = vector ? vector->label + 1UL : 0;
 	struct msi_vector *next;
 
 	guard(spinlock)(&table->labels.xa_lock);
-	next = vector ? xa_find_after(&table->labels, &label, ULONG_MAX, XA_PRESENT) :
-			xa_find(&table->labels, &label, ULONG_MAX, XA_PRESENT);
-	while (next && !next->live)
-		next = xa_find_after(&table->labels, &label, ULONG_MAX, XA_PRESENT);
-	return next;
+	xa_for_each_start(&table->labels, label, next, first) {
+		if (next->live)
+			return next;
+	}
+	return NULL;
 }
 EXPORT_SYMBOL_GPL(msi_table_next);

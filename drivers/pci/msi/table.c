@@ -109,7 +109,7 @@ static void pci_msi_table_disable(struct pci_msi_table *ptable)
 		msi_abandon_device_domain(&pdev->dev, MSI_DEFAULT_DOMAIN);
 	ptable->enabled = false;
 	/* When it is switched on again the interrupts are held back once more. */
-	WRITE_ONCE(ptable->table.used, false);
+	WRITE_ONCE(ptable->table.uncommitted, true);
 }
 
 /* Firmware which was loaded since may have changed the number of entries. */
@@ -274,14 +274,18 @@ static void pci_table_commit(struct msi_table *table)
 		msix_capability_commit(to_pci_dev(table->dev));
 	ptable->held = false;
 	ptable->settled = true;
+	WRITE_ONCE(table->uncommitted, false);
 }
 
 static int pci_table_choose(struct pci_msi_table *ptable, unsigned int kinds);
 
-/* Off, when this was the first allocation, which has failed, or when none can follow */
-static void pci_table_freed(struct pci_msi_table *ptable, unsigned int n)
+static void pci_table_free(struct msi_table *table, struct msi_vector **vectors, unsigned int n)
 {
-	struct msi_table *table = &ptable->table;
+	struct pci_msi_table *ptable = to_pci_msi_table(table);
+
+	guard(mutex)(&ptable->mutex);
+	if (table->dynamic)
+		pci_msix_table_free_dyn(to_pci_dev(table->dev), vectors, n);
 
 	ptable->live -= n;
 	if (ptable->live || ptable->reserved)
@@ -289,20 +293,10 @@ static void pci_table_freed(struct pci_msi_table *ptable, unsigned int n)
 	if (ptable->settled && (table->dynamic || table->kind == MSI_TABLE_MSI))
 		return;
 
+	/* This was the first allocation, which has failed, or none can follow. */
 	pci_msi_table_disable(ptable);
 	if (!ptable->settled)
 		pci_table_choose(ptable, ptable->kinds);
-}
-
-static void pci_msix_table_free(struct msi_table *table, struct msi_vector **vectors,
-				unsigned int n)
-{
-	struct pci_msi_table *ptable = to_pci_msi_table(table);
-
-	guard(mutex)(&ptable->mutex);
-	if (table->dynamic)
-		pci_msix_table_free_dyn(to_pci_dev(table->dev), vectors, n);
-	pci_table_freed(ptable, n);
 }
 
 static int pci_msix_table_revive(struct msi_vector *vector)
@@ -442,15 +436,6 @@ static int pci_table_alloc_static(struct pci_msi_table *ptable, struct msi_vecto
 	return ret;
 }
 
-static void pci_msi_table_free(struct msi_table *table, struct msi_vector **vectors,
-			       unsigned int n)
-{
-	struct pci_msi_table *ptable = to_pci_msi_table(table);
-
-	guard(mutex)(&ptable->mutex);
-	pci_table_freed(ptable, n);
-}
-
 static int pci_intx_table_alloc(struct pci_msi_table *ptable, struct msi_vector **vectors)
 {
 	struct pci_dev *pdev = to_pci_dev(ptable->table.dev);
@@ -460,6 +445,68 @@ static int pci_intx_table_alloc(struct pci_msi_table *ptable, struct msi_vector 
 	pci_intx(pdev, 1);
 	ptable->live += !!vectors;
 	return 1;
+}
+
+static int pci_table_alloc_kind(struct pci_msi_table *ptable, struct msi_vector **vectors,
+				unsigned int n, u32 lowest,
+				const struct irq_affinity_desc *affinity)
+{
+	int ret;
+
+	if (ptable->table.kind == MSI_TABLE_INTX)
+		return pci_intx_table_alloc(ptable, vectors);
+	if (!ptable->table.dynamic)
+		return pci_table_alloc_static(ptable, vectors, n, lowest, affinity);
+	if (!vectors)
+		return pci_msix_table_enable(ptable) ? : min(n, ptable->table.size);
+
+	ret = pci_msix_table_alloc(ptable, vectors, n, affinity);
+	/* With one it is settled what kind of table it is, and others may follow. */
+	if (ret < 0 && n > 1 && !ptable->live && !ptable->settled)
+		ret = pci_msix_table_alloc(ptable, vectors, 1, affinity);
+	return ret;
+}
+
+/* What is not settled falls back until something succeeds. */
+static int pci_table_try(struct pci_msi_table *ptable, struct msi_vector **vectors,
+			 unsigned int n, u32 lowest, const struct irq_affinity_desc *affinity)
+{
+	int ret, first = 0;
+
+	for (;;) {
+		ret = pci_table_alloc_kind(ptable, vectors, n, lowest, affinity);
+		if (ret > 0 || ptable->settled || ptable->live)
+			return ret;
+		first = first ? : ret;
+		/* The bits are in the order of preference. */
+		if (pci_table_choose(ptable, ptable->kinds & -(ptable->table.kind << 1)))
+			break;
+	}
+	pci_table_choose(ptable, ptable->kinds);
+	return first;
+}
+
+static int pci_table_alloc(struct msi_table *table, struct msi_vector **vectors, unsigned int n,
+			   u32 lowest, const struct irq_affinity_desc *affinity)
+{
+	struct pci_msi_table *ptable = to_pci_msi_table(table);
+
+	guard(mutex)(&ptable->mutex);
+	return pci_table_try(ptable, vectors, n, lowest, affinity);
+}
+
+static int pci_table_enable(struct msi_table *table, unsigned int nr)
+{
+	struct pci_msi_table *ptable = to_pci_msi_table(table);
+	int ret;
+
+	guard(mutex)(&ptable->mutex);
+	ret = pci_table_try(ptable, NULL, min(nr, table->size), 0, NULL);
+	if (ret > 0) {
+		ptable->reserved = true;
+		ptable->settled = true;
+	}
+	return ret;
 }
 
 static void pci_intx_table_restore(struct msi_table *table) { }
@@ -513,10 +560,6 @@ static void pci_table_destroy(struct msi_table *table)
 	kfree(ptable);
 }
 
-static int pci_table_alloc(struct msi_table *table, struct msi_vector **vectors, unsigned int n,
-			   u32 lowest, const struct irq_affinity_desc *affinity);
-static int pci_table_enable(struct msi_table *table, unsigned int nr);
-
 static const struct msi_table_backend pci_msix_table_backend = {
 	.name		= "PCI/MSI-X",
 	.vector_size	= sizeof(struct pci_msi_vector),
@@ -524,7 +567,7 @@ static const struct msi_table_backend pci_msix_table_backend = {
 	.alloc		= pci_table_alloc,
 	.commit		= pci_table_commit,
 	.enable		= pci_table_enable,
-	.free		= pci_msix_table_free,
+	.free		= pci_table_free,
 	.retire		= msi_vector_remove_sysfs,
 	.revive		= pci_msix_table_revive,
 	.abandon	= pci_msi_table_abandon,
@@ -540,7 +583,7 @@ static const struct msi_table_backend pci_msi_table_backend = {
 	.alloc		= pci_table_alloc,
 	.commit		= pci_table_commit,
 	.enable		= pci_table_enable,
-	.free		= pci_msi_table_free,
+	.free		= pci_table_free,
 	.abandon	= pci_msi_table_abandon,
 	.restore	= pci_msi_table_restore,
 	.restore_vector	= pci_msi_table_restore_vector,
@@ -554,7 +597,7 @@ static const struct msi_table_backend pci_intx_table_backend = {
 	.alloc		= pci_table_alloc,
 	.commit		= pci_table_commit,
 	.enable		= pci_table_enable,
-	.free		= pci_msi_table_free,
+	.free		= pci_table_free,
 	.restore	= pci_intx_table_restore,
 	.restore_vector	= pci_intx_table_restore_vector,
 	.destroy	= pci_table_destroy,
@@ -599,68 +642,6 @@ static int pci_table_choose(struct pci_msi_table *ptable, unsigned int kinds)
 	table->recycle = dynamic && pci_msi_domain_supports(pdev, MSI_FLAG_RESERVATION_MODE,
 							    DENY_LEGACY);
 	return 0;
-}
-
-static int pci_table_alloc_kind(struct pci_msi_table *ptable, struct msi_vector **vectors,
-				unsigned int n, u32 lowest,
-				const struct irq_affinity_desc *affinity)
-{
-	int ret;
-
-	if (ptable->table.kind == MSI_TABLE_INTX)
-		return pci_intx_table_alloc(ptable, vectors);
-	if (!ptable->table.dynamic)
-		return pci_table_alloc_static(ptable, vectors, n, lowest, affinity);
-	if (vectors)
-		ret = pci_msix_table_alloc(ptable, vectors, n, affinity);
-	else
-		ret = pci_msix_table_enable(ptable) ? : min(n, ptable->table.size);
-	/* With one it is settled what kind of table it is, and others may follow. */
-	if (vectors && ret < 0 && n > 1 && !ptable->live && !ptable->settled)
-		ret = pci_msix_table_alloc(ptable, vectors, 1, affinity);
-	return ret;
-}
-
-/* What is not settled falls back until something succeeds. */
-static int pci_table_try(struct pci_msi_table *ptable, struct msi_vector **vectors,
-			 unsigned int n, u32 lowest, const struct irq_affinity_desc *affinity)
-{
-	int ret, first = 0;
-
-	for (;;) {
-		ret = pci_table_alloc_kind(ptable, vectors, n, lowest, affinity);
-		if (ret > 0 || ptable->settled || ptable->live)
-			return ret;
-		first = first ? : ret;
-		/* The bits are in the order of preference. */
-		if (pci_table_choose(ptable, ptable->kinds & -(ptable->table.kind << 1)))
-			break;
-	}
-	pci_table_choose(ptable, ptable->kinds);
-	return first;
-}
-
-static int pci_table_alloc(struct msi_table *table, struct msi_vector **vectors, unsigned int n,
-			   u32 lowest, const struct irq_affinity_desc *affinity)
-{
-	struct pci_msi_table *ptable = to_pci_msi_table(table);
-
-	guard(mutex)(&ptable->mutex);
-	return pci_table_try(ptable, vectors, n, lowest, affinity);
-}
-
-static int pci_table_enable(struct msi_table *table, unsigned int nr)
-{
-	struct pci_msi_table *ptable = to_pci_msi_table(table);
-	int ret;
-
-	guard(mutex)(&ptable->mutex);
-	ret = pci_table_try(ptable, NULL, min(nr, table->size), 0, NULL);
-	if (ret > 0) {
-		ptable->reserved = true;
-		ptable->settled = true;
-	}
-	return ret;
 }
 
 /**
@@ -755,6 +736,7 @@ struct msi_table *pci_allocate_msi_table(struct pci_dev *pdev, unsigned int flag
 
 	mutex_init(&ptable->mutex);
 	ptable->kinds = flags;
+	ptable->table.uncommitted = true;
 	ptable->intx.nvec_used = 1;
 	ptable->table.dev = &pdev->dev;
 	ptable->table.name = "PCI";
