@@ -602,10 +602,8 @@ static bool msi_vector_shutdown(struct msi_vector *vector, struct irq_desc *desc
 
 	msi_vector_free_irq(vector);
 	/* Other devices have theirs on the line of INTx. */
-	if (table->kind == MSI_TABLE_INTX)
-		return true;
-
-	idle = !WARN(desc->action, "%s: MSI table %s: irq %u of label %u still has a handler\n",
+	idle = table->kind == MSI_TABLE_INTX ||
+	       !WARN(desc->action, "%s: MSI table %s: irq %u of label %u still has a handler\n",
 		     dev_name(table->dev), table->name, irq_desc_get_irq(desc), vector->label);
 	if (!idle)
 		msi_vector_abandon(vector);

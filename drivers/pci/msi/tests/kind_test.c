@@ -380,6 +380,29 @@ static void pci_intx_other_number(struct kunit *test)
 	msi_table_free(table);
 }
 
+static void kind_notify(struct msi_watcher *watcher, const struct msi_message *msg) { }
+
+/* There is nothing to be told, and a watcher which is left is dropped as ever. */
+static void pci_intx_watched(struct kunit *test)
+{
+	void __iomem *regs;
+	struct pci_dev *pdev = edu_bind(test, &regs);
+	struct msi_table *table = pci_allocate_msi_table(pdev, MSI_TABLE_INTX);
+	struct msi_watcher watcher = { .notify = kind_notify };
+	struct msi_vector *v;
+
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, table);
+	v = msi_table_alloc_vector(table, 0);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, v);
+	msi_vector_watch(v, &watcher);
+	kunit_warning_suppress(test) {
+		msi_table_free_vector(table, v);
+		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 1);
+	}
+	KUNIT_EXPECT_TRUE(test, hlist_unhashed(&watcher.node));
+	msi_table_free(table);
+}
+
 /* The parent has no vector: INTx, if it was asked for, else nothing. */
 static void pci_intx_after_msi(struct kunit *test)
 {
@@ -414,6 +437,7 @@ static void pci_intx_after_msi(struct kunit *test)
 static struct kunit_case msi_table_pci_intx_cases[] = {
 	KUNIT_CASE(pci_intx_asked_for),
 	KUNIT_CASE(pci_intx_other_number),
+	KUNIT_CASE(pci_intx_watched),
 	KUNIT_CASE(pci_intx_after_msi),
 	{ }
 };
