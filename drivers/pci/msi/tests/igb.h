@@ -178,7 +178,10 @@ bool igb_two_cpus(int cpus[2]);
 /* Moves an entry back and forth while it fires. It ends on cpus[1], and loses nothing. */
 void igb_move(struct kunit *test, u32 label, const int cpus[2]);
 
-/* QEMU's edu, bound to a driver until the end of the test, and its BAR 0. Or the test is skipped. */
+/*
+ * QEMU's edu, bound to a driver until the end of the test, and its BAR 0. Or the test
+ * is skipped.
+ */
 struct pci_dev *edu_bind(struct kunit *test, void __iomem **regs);
 
 /* Before the end of a test which has it bound */
