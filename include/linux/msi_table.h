@@ -125,7 +125,12 @@ struct msi_table_ops {
  * @data:	Offset of the data, in bytes
  * @control:	Offset of the control register, in bytes
  * @mask:	Bits of the control register which, when set, keep the device
- *		from sending. The other bits are left as they are.
+ *		from sending
+ * @bits:	Optional. What the other bits of the control register are for a vector,
+ *		a PASID for example, which comes from the vector's cookie. They are
+ *		written with the mask, also by msi_table_restore(). Called in atomic
+ *		context. Without it, and in slots without a vector, they are left as
+ *		they are.
  *
  * When the table is created all slots are masked, if the device can be reached then.
  * All registers have 32 bits and are little endian. An MSI-X table looks like
@@ -139,6 +144,7 @@ struct msi_mmio_layout {
 	u32		data;
 	u32		control;
 	u32		mask;
+	u32		(*bits)(const struct msi_vector *vector);
 };
 
 /**
@@ -197,7 +203,7 @@ void msi_table_free(struct msi_table *table);
 
 DEFINE_FREE(msi_table, struct msi_table *, if (!IS_ERR_OR_NULL(_T)) msi_table_free(_T))
 
-#ifdef CONFIG_PCI_MSI
+#ifdef CONFIG_PCI
 struct msi_table *pci_allocate_msi_table(struct pci_dev *pdev, unsigned int flags);
 struct msi_table *devm_pci_allocate_msi_table(struct pci_dev *pdev, unsigned int flags);
 #else

@@ -78,6 +78,7 @@ struct msi_irq_state {
 /**
  * struct msi_table_backend - What a kind of table implements
  * @name:		For debugfs
+ * @kind:		As msi_table_kind() says
  * @vector_size:	Size of the structure which begins with &struct msi_vector
  * @desc:		The MSI descriptor of a vector
  * @alloc:		Allocate the interrupts of vectors with consecutive labels,
@@ -86,7 +87,7 @@ struct msi_irq_state {
  *			Returns how many were allocated, the first ones, or an
  *			error when there was none, and nothing has changed. @lowest
  *			is the lowest label which would have done. The first allocation
- *			may change kind, backend and size of the table, to what has
+ *			may change backend and size of the table, to what has
  *			vectors of the same size.
  * @commit:		For a backend which sets msi_table::uncommitted, and clears that
  *			here: an allocation has succeeded, whatever calls of @alloc it
@@ -113,6 +114,7 @@ struct msi_irq_state {
  */
 struct msi_table_backend {
 	const char	*name;
+	unsigned int	kind;
 	size_t		vector_size;
 	struct msi_desc	*(*desc)(const struct msi_vector *vector);
 	int		(*alloc)(struct msi_table *table, struct msi_vector **vectors,
@@ -137,7 +139,6 @@ struct msi_table_backend {
  * @name:	Name of the table, unique on @dev
  * @data:	From msi_table_info::data
  * @size:	Number of labels, 0 if unlimited
- * @kind:	%MSI_TABLE_MSIX, %MSI_TABLE_MSI, %MSI_TABLE_INTX, or 0 for a store
  * @dynamic:	Vectors can be allocated whenever there is one
  * @managed:	Created by a devm function
  * @uncommitted:	The backend is to hear of the next allocation which succeeds
@@ -167,7 +168,6 @@ struct msi_table {
 	const char				*name;
 	void					*data;
 	u32					size;
-	unsigned int				kind;
 	bool					dynamic;
 	bool					managed;
 	bool					uncommitted;

@@ -602,7 +602,7 @@ static bool msi_vector_shutdown(struct msi_vector *vector, struct irq_desc *desc
 
 	msi_vector_free_irq(vector);
 	/* Other devices have theirs on the line of INTx. */
-	idle = table->kind == MSI_TABLE_INTX ||
+	idle = table->backend->kind == MSI_TABLE_INTX ||
 	       !WARN(desc->action, "%s: MSI table %s: irq %u of label %u still has a handler\n",
 		     dev_name(table->dev), table->name, irq_desc_get_irq(desc), vector->label);
 	if (!idle)
@@ -868,7 +868,7 @@ int msi_vector_request_irq(struct msi_vector *vector, irq_handler_t handler,
 	va_list args;
 	int ret;
 
-	if (vector->table->kind == MSI_TABLE_INTX)
+	if (vector->table->backend->kind == MSI_TABLE_INTX)
 		flags |= IRQF_SHARED | (handler ? 0 : IRQF_ONESHOT);
 
 	if (vector->requested) {
@@ -1164,7 +1164,7 @@ EXPORT_SYMBOL_GPL(msi_table_size);
  */
 unsigned int msi_table_kind(const struct msi_table *table)
 {
-	return READ_ONCE(table->kind);
+	return READ_ONCE(table->backend)->kind;
 }
 EXPORT_SYMBOL_GPL(msi_table_kind);
 

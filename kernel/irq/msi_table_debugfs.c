@@ -77,7 +77,7 @@ static void msi_table_show_vector(struct seq_file *m, struct msi_vector *vector)
 	guard(raw_spinlock_irq)(&desc->lock);
 	/* The vector is just being freed, and its MSI descriptor with it. */
 	if (desc->irq_data.chip == &no_irq_chip ||
-	    (vector->table->kind != MSI_TABLE_INTX &&
+	    (vector->table->backend->kind != MSI_TABLE_INTX &&
 	     irq_data_get_msi_desc(&desc->irq_data) != msi_vector_desc(vector)))
 		return;
 

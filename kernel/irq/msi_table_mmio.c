@@ -15,12 +15,21 @@ static void __iomem *msi_mmio_regs(struct msi_vector *vector, const struct msi_m
 	return layout->base + (size_t)layout->stride * msi_vector_label(vector);
 }
 
+/* The control register of a vector which is not masked */
+static u32 msi_mmio_control(struct msi_vector *vector, const struct msi_mmio_layout *layout)
+{
+	u32 bits = layout->bits ? layout->bits(vector) :
+				  readl(msi_mmio_regs(vector, layout) + layout->control);
+
+	return bits & ~layout->mask;
+}
+
 static void msi_mmio_mask(struct msi_vector *vector)
 {
 	const struct msi_mmio_layout *layout = msi_store_mmio(vector);
 	void __iomem *control = msi_mmio_regs(vector, layout) + layout->control;
 
-	writel(readl(control) | layout->mask, control);
+	writel(msi_mmio_control(vector, layout) | layout->mask, control);
 	/* No message leaves the device after this. */
 	readl(control);
 }
@@ -30,7 +39,7 @@ static void msi_mmio_unmask(struct msi_vector *vector)
 	const struct msi_mmio_layout *layout = msi_store_mmio(vector);
 	void __iomem *control = msi_mmio_regs(vector, layout) + layout->control;
 
-	writel(readl(control) & ~layout->mask, control);
+	writel(msi_mmio_control(vector, layout), control);
 }
 
 /* The device must not see half of a new message. */

@@ -681,6 +681,15 @@ static int msi_store_create_domain(struct msi_store *store, struct irq_domain *p
 
 	if (!pops->init_dev_msi_info(dev, parent, parent, &store->info))
 		return -EOPNOTSUPP;
+	/*
+	 * Device MSI is masked nowhere, and irq-msi-lib takes this to be so for all
+	 * that is not on PCI. A store which the parent masks has to be unmasked there.
+	 */
+	if (pops->required_flags & MSI_FLAG_PCI_MSI_MASK_PARENT) {
+		store->info.flags |= MSI_FLAG_PCI_MSI_MASK_PARENT;
+		store->chip.irq_mask = irq_chip_mask_parent;
+		store->chip.irq_unmask = irq_chip_unmask_parent;
+	}
 
 	store->domain = msi_create_irq_domain(fwnode, &store->info, parent);
 	if (!store->domain)

@@ -21,7 +21,7 @@ __rust_helper int rust_helper_irq_set_affinity(unsigned int irq, const struct cp
 }
 #endif
 
-#ifndef CONFIG_PCI_MSI
+#ifndef CONFIG_PCI
 __rust_helper struct msi_table *
 rust_helper_pci_allocate_msi_table(struct pci_dev *pdev, unsigned int flags)
 {

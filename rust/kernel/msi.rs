@@ -181,7 +181,7 @@ mod private {
 
     impl<S: super::Store> Sealed for S {}
     impl<C> Sealed for super::Pci<C> {}
-    impl<M, C> Sealed for super::Mmio<M, C> {}
+    impl<M, C: crate::types::ForeignOwnable + 'static> Sealed for super::Mmio<M, C> {}
 }
 
 /// What is behind a [`Table`]: every [`Store`], [`Mmio`], and [`Pci`].

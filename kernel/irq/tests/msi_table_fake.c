@@ -315,10 +315,14 @@ static bool fake_init_dev_msi_info(struct device *dev, struct irq_domain *domain
 				   struct msi_domain_info *info)
 {
 	const struct msi_parent_ops *ops = msi_parent_domain->msi_parent_ops;
+	u32 required_flags = ops->required_flags;
 	struct irq_chip *chip = info->chip;
 
 	switch (info->bus_token) {
 	case DOMAIN_BUS_DEVICE_MSI:
+		/* As msi_lib_init_dev_msi_info() does */
+		required_flags &= ~MSI_FLAG_PCI_MSI_MASK_PARENT;
+		break;
 	case DOMAIN_BUS_PCI_DEVICE_MSI:
 	case DOMAIN_BUS_PCI_DEVICE_MSIX:
 		break;
@@ -327,7 +331,7 @@ static bool fake_init_dev_msi_info(struct device *dev, struct irq_domain *domain
 	}
 
 	info->flags &= ops->supported_flags;
-	info->flags |= ops->required_flags;
+	info->flags |= required_flags;
 	info->handler = handle_edge_irq;
 	info->handler_name = "edge";
 	/* Unlike what it would be by chance, so that a test sees when it gets lost */

@@ -178,6 +178,17 @@ static void mmio_expect_delivery(struct kunit *test, const struct mmio *mmio, u3
 	KUNIT_EXPECT_EQ(test, atomic_read(&hits->hard), before + 1);
 }
 
+/* A vector's cookie in the control register, like a PASID, and the mask which it may not touch */
+static u32 mmio_bits(const struct msi_vector *vector)
+{
+	return (uintptr_t)msi_vector_cookie(vector) << 5 | BIT(4) | BIT(31) | BIT(0);
+}
+
+static u32 mmio_bits_of(const struct mmio *mmio, u32 label)
+{
+	return mmio_read(mmio, label, mmio->layout.control) & ~mmio->layout.mask;
+}
+
 /* The registers have the message of @vector, and no mask bit is set. */
 static void mmio_expect_armed(struct kunit *test, const struct mmio *mmio,
 			      struct msi_vector *vector)
@@ -448,6 +459,56 @@ static void mmio_restore(struct kunit *test)
 	mmio_expect_delivery(test, mmio, 6, hits[3]);
 }
 
+/* Control bits come with the vector, and survive whatever the mask does and a reset. */
+static void mmio_control_bits(struct kunit *test)
+{
+	struct msi_vector_request req = { .highest = MSI_LABEL_ANY };
+	struct mmio *mmio = mmio_new(test);
+	struct msi_table_info info = mmio_info(mmio);
+	const u32 mask = mmio->layout.mask;
+	struct mtt_ctx *ctx = test->priv;
+	struct msi_vector *vectors[2];
+	struct mtt_hits *hits[2];
+
+	memset(mmio->memory, MMIO_BYTE, mmio->bytes);
+	mmio->layout.bits = mmio_bits;
+	ctx->table = devm_msi_allocate_table(ctx->dev, &info);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, ctx->table);
+
+	for (uintptr_t i = 0; i < 2; i++) {
+		req.cookie = (void *)(0x155 + i);
+		vectors[i] = msi_table_alloc(ctx->table, &req);
+		KUNIT_ASSERT_NOT_ERR_OR_NULL(test, vectors[i]);
+		KUNIT_EXPECT_TRUE(test, mmio_masked(mmio, i));
+		KUNIT_EXPECT_EQ(test, mmio_bits_of(mmio, i), mmio_bits(vectors[i]) & ~mask);
+		hits[i] = mtt_request(test, vectors[i]);
+	}
+	for (unsigned int round = 0; round < 2; round++) {
+		for (unsigned int i = 0; i < 2; i++) {
+			mmio_expect_armed(test, mmio, vectors[i]);
+			mmio_expect_delivery(test, mmio, i, hits[i]);
+			KUNIT_EXPECT_EQ(test, mmio_bits_of(mmio, i),
+					mmio_bits(vectors[i]) & ~mask);
+		}
+		memset(mmio->memory, MMIO_BYTE, mmio->bytes);
+		msi_table_restore(ctx->table);
+	}
+	KUNIT_EXPECT_EQ(test, mmio_bits_of(mmio, 2), MMIO_PATTERN & ~mask);
+
+	msi_vector_free_irq(vectors[1]);
+	mmio_expect_off(test, mmio, 1);
+	KUNIT_EXPECT_EQ(test, mmio_bits_of(mmio, 1), mmio_bits(vectors[1]) & ~mask);
+
+	/* The next owner's, not those of the one before */
+	msi_table_free_vector(ctx->table, vectors[1]);
+	req.cookie = (void *)0x2aa;
+	vectors[1] = msi_table_alloc(ctx->table, &req);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, vectors[1]);
+	KUNIT_EXPECT_EQ(test, msi_vector_label(vectors[1]), 1);
+	KUNIT_EXPECT_TRUE(test, mmio_masked(mmio, 1));
+	KUNIT_EXPECT_EQ(test, mmio_bits_of(mmio, 1), mmio_bits(vectors[1]) & ~mask);
+}
+
 static void mmio_two_tables(struct kunit *test)
 {
 	struct mtt_ctx *ctx = test->priv;
@@ -501,6 +562,7 @@ static struct kunit_case mtt_mmio_cases[] = {
 	KUNIT_CASE_PARAM(mmio_needs_valid_layout, mmio_variant_gen_params),
 	KUNIT_CASE_PARAM(mmio_masks_all, mmio_variant_gen_params),
 	KUNIT_CASE_PARAM(mmio_restore, mmio_variant_gen_params),
+	KUNIT_CASE_PARAM(mmio_control_bits, mmio_variant_gen_params),
 	KUNIT_CASE(mmio_two_tables),
 	{ }
 };

@@ -6,7 +6,8 @@ use super::{
     Backing,
     Data,
     Options,
-    Table, //
+    Table,
+    VectorRef, //
 };
 #[cfg(CONFIG_PCI)]
 use crate::pci;
@@ -40,8 +41,6 @@ use crate::{
     },
     ptr::KnownSize,
 };
-use core::marker::PhantomData;
-
 /// How a plain linear message store in MMIO looks like.
 ///
 /// All registers have 32 bits and are little endian. Offsets are in bytes.
@@ -75,8 +74,8 @@ pub struct Layout {
     pub data: u32,
     /// Offset of the control register.
     pub control: u32,
-    /// Bits of the control register which, when set, keep the device from sending. The other bits
-    /// are left as they are.
+    /// Bits of the control register which, when set, keep the device from sending. For the other
+    /// bits see [`Mmio::with_control_bits`].
     pub mask: u32,
 }
 
@@ -121,8 +120,9 @@ pub unsafe trait Mapping: Send + Sync {
     ///
     /// # Errors
     ///
-    /// `EINVAL` if they are mapped for another device than `dev` and do not stay mapped as long as
-    /// that is bound.
+    /// - `EINVAL` if they are mapped for another device than `dev` and do not stay mapped as long
+    ///   as that is bound
+    /// - `ENXIO` if they are not mapped any more, since the device was unbound meanwhile
     fn region(&self, dev: &Device<Bound>) -> Result<MmioRaw<Region>>;
 }
 
@@ -164,6 +164,8 @@ macro_rules! impl_mapping {
         // borrows nothing.
         unsafe impl<const SIZE: usize> Mapping for $devres {
             fn region(&self, dev: &Device<Bound>) -> Result<MmioRaw<Region>> {
+                // That of an earlier binding is gone, which `access` does not look at.
+                self.try_access_with(|_| ()).ok_or(ENXIO)?;
                 region(self.access(dev)?)
             }
         }
@@ -215,10 +217,10 @@ impl_mapping!(pci::Bar<'_, SIZE>, pci::DevresBar<SIZE>);
 ///     Ok((bar, table))
 /// }
 /// ```
-pub struct Mmio<M, C = ()> {
+pub struct Mmio<M, C: ForeignOwnable + 'static = ()> {
     layout: Layout,
     mapping: M,
-    _cookie: PhantomData<C>,
+    bits: Option<fn(C::Borrowed<'_>) -> u32>,
 }
 
 impl<M: Mapping, C: ForeignOwnable + Send + Sync + 'static> Backing for Mmio<M, C> {
@@ -236,7 +238,7 @@ impl<M> Mmio<M> {
         Self {
             layout,
             mapping,
-            _cookie: PhantomData,
+            bits: None,
         }
     }
 
@@ -267,16 +269,56 @@ impl<M> Mmio<M> {
     /// # Ok::<(), Error>(())
     /// ```
     #[inline]
-    pub fn with_cookies<C>(self) -> Mmio<M, C> {
+    pub fn with_cookies<C: ForeignOwnable + 'static>(self) -> Mmio<M, C> {
         Mmio {
             layout: self.layout,
             mapping: self.mapping,
-            _cookie: PhantomData,
+            bits: None,
         }
     }
 }
 
-impl<M, C> Mmio<M, C> {
+impl<M, C: ForeignOwnable + 'static> Mmio<M, C> {
+    /// Lets the other bits of the control register be those which `bits` says for a vector, for
+    /// example a PASID which its cookie has.
+    ///
+    /// They are written together with the mask, by [`Table::restore`] as well. Without this, and in
+    /// slots without a vector, they are left as they are.
+    ///
+    /// `bits` is called in atomic context, with a raw spinlock held.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #![cfg(any(not(CONFIG_INDIRECT_IOMEM), CONFIG_INDIRECT_IOMEM_FALLBACK))]
+    /// use kernel::msi::{
+    ///     fake::{
+    ///         FakeDevice,
+    ///         Registers, //
+    ///     },
+    ///     Layout,
+    ///     Mmio,
+    ///     Request,
+    ///     Table, //
+    /// };
+    ///
+    /// let dev = FakeDevice::new(c"msi_mmio_bits", 8)?;
+    /// let store = Mmio::new(Layout::MSIX, Registers::new(64, 0)?)
+    ///     .with_cookies::<KBox<u32>>()
+    ///     .with_control_bits(|pasid| *pasid << 12);
+    /// let table = Table::mmio(dev.as_ref(), c"mmio", 4, store)?;
+    ///
+    /// let vector = table.alloc(Request::at(2).cookie(KBox::new(7, GFP_KERNEL)?))?;
+    /// assert_eq!(table.store().mapping().read(2 * 16 + 12), 7 << 12 | 1);
+    /// # drop(vector);
+    /// # Ok::<(), Error>(())
+    /// ```
+    #[inline]
+    pub fn with_control_bits(mut self, bits: fn(C::Borrowed<'_>) -> u32) -> Self {
+        self.bits = Some(bits);
+        self
+    }
+
     /// Returns the mapping.
     ///
     /// # Examples
@@ -288,7 +330,7 @@ impl<M, C> Mmio<M, C> {
     }
 }
 
-impl<M: Mapping, C> Mmio<M, C> {
+impl<M: Mapping, C: ForeignOwnable + Send + Sync + 'static> Mmio<M, C> {
     /// Returns what to tell the C side about a store of `size` labels.
     ///
     /// This fails with `EINVAL` if it is not inside the mapping.
@@ -311,7 +353,29 @@ impl<M: Mapping, C> Mmio<M, C> {
             data: layout.data,
             control: layout.control,
             mask: layout.mask,
+            bits: if self.bits.is_some() {
+                Some(Self::bits)
+            } else {
+                None
+            },
         })
+    }
+
+    /// # Safety
+    ///
+    /// Must only be called by the C side, for a vector of a table of `Table::mmio`.
+    unsafe extern "C" fn bits(vector: *const bindings::msi_vector) -> u32 {
+        // SAFETY:
+        // - The C side passes a valid vector, whose table is valid.
+        // - `Table::mmio` gave the table its data. The handles own that; if they are leaked, so is
+        //   it. What the mapping borrows is not used here.
+        let data: &Data<Self> =
+            unsafe { &*bindings::msi_table_data(bindings::msi_vector_table(vector)).cast() };
+        // SAFETY: The vector is valid during the call. Its cookie is a `C`, which is there before
+        // the first and after the last call for the vector.
+        let vector: &VectorRef<Self> = unsafe { VectorRef::from_raw(vector.cast_mut()) };
+
+        data.store.bits.map_or(0, |bits| bits(vector.cookie()))
     }
 }
 
@@ -372,6 +436,7 @@ where
             let layout = unsafe { &(*data).store }.to_raw(dev, info.size)?;
             let info = bindings::msi_table_info {
                 mmio: &layout,
+                data: data.cast(),
                 ..info
             };
 
@@ -384,10 +449,12 @@ where
             //   `Inner` drops after the table; or until older resources of `dev` are released,
             //   which frees the table before. The handlers of a table which is leaked may use the
             //   mapping all the same.
+            // - If the layout has `bits`, then that is for a table whose data is the `Data` of this
+            //   store.
             Ok(unsafe { bindings::msi_allocate_table(dev.as_raw(), &info) })
         };
 
-        // SAFETY: This creates a table on `dev` which has no operations of ours.
+        // SAFETY: This creates a table on `dev`, and makes what it gets the data of the table.
         unsafe { Self::create(dev, store, create) }
     }
 }

@@ -1,0 +1,499 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * MSI-X and MSI of PCI functions as MSI tables
+ *
+ * The messages stay in the hands of the PCI core, which masks, restores and
+ * shuts them down.
+ */
+#include <linux/irqdomain.h>
+#include <linux/kernfs.h>
+#include <linux/slab.h>
+
+#include <trace/events/msi_table.h>
+
+#include "table.h"
+
+static struct msi_desc *pci_msi_vector_desc(const struct msi_vector *vector)
+{
+	return container_of_const(vector, struct pci_msi_vector, vector)->desc;
+}
+
+static void pci_msi_vector_set_irq(struct msi_vector *vector, unsigned int irq)
+{
+	container_of(vector, struct pci_msi_vector, vector)->desc = irq_get_msi_desc(irq);
+}
+
+void pci_msi_table_disable(struct pci_msi_table *ptable)
+{
+	struct pci_dev *pdev = to_pci_dev(ptable->table.dev);
+
+	if (!ptable->enabled)
+		return;
+
+	guard(msi_descs_lock)(&pdev->dev);
+	/* Nothing has come of it, and the entries are as they were. */
+	if (ptable->held)
+		msix_capability_abort(pdev);
+	ptable->held = false;
+	pci_msix_shutdown(pdev);
+	pci_msi_shutdown(pdev);
+	if (ptable->table.abandoned)
+		msi_abandon_device_irqs(&pdev->dev, MSI_DEFAULT_DOMAIN);
+	pci_free_msi_irqs(pdev);
+	if (ptable->table.irqs_dir) {
+		kernfs_put(ptable->table.irqs_dir);
+		ptable->table.irqs_dir = NULL;
+		msi_device_set_sysfs(&pdev->dev, MSI_DEFAULT_DOMAIN, true);
+	}
+	if (ptable->table.abandoned)
+		msi_abandon_device_domain(&pdev->dev, MSI_DEFAULT_DOMAIN);
+	ptable->enabled = false;
+	/* When it is switched on again the interrupts are held back once more. */
+	WRITE_ONCE(ptable->table.uncommitted, true);
+}
+
+/* Firmware which was loaded since may have changed the number of entries. */
+static int pci_msix_table_resize(struct pci_msi_table *ptable)
+{
+	int size = pci_msix_vec_count(to_pci_dev(ptable->table.dev));
+
+	if (size < 0)
+		return size;
+	WRITE_ONCE(ptable->table.size, size);
+	return 0;
+}
+
+static int pci_msix_table_enable(struct pci_msi_table *ptable)
+{
+	struct pci_dev *pdev = to_pci_dev(ptable->table.dev);
+	int ret;
+
+	if (ptable->enabled)
+		return 0;
+	if (pdev->current_state != PCI_D0)
+		return -EINVAL;
+	ret = pci_msix_table_resize(ptable);
+	if (ret)
+		return ret;
+	if (!pci_setup_msix_device_domain(pdev, ptable->table.size))
+		return -ENOMEM;
+
+	ret = msix_capability_begin(pdev);
+	if (ret)
+		return ret;
+
+	ptable->enabled = true;
+	ptable->held = true;
+	/* Each vector makes its own entry in msi_irqs/, unless all are made at once. */
+	if (ptable->table.dynamic)
+		ptable->table.irqs_dir = msi_irqs_dir(&pdev->dev);
+	if (ptable->table.irqs_dir) {
+		guard(msi_descs_lock)(&pdev->dev);
+		msi_device_set_sysfs(&pdev->dev, MSI_DEFAULT_DOMAIN, false);
+	}
+	return 0;
+}
+
+static int pci_msix_table_insert_descs(struct pci_dev *pdev, struct msi_vector **vectors,
+				       unsigned int n, const struct irq_affinity_desc *affinity)
+{
+	for (unsigned int i = 0; i < n; i++) {
+		struct msi_desc desc = { .msi_index = vectors[i]->label };
+		int ret;
+
+		/*
+		 * Not pci_msix_alloc_irq_at(): when it allocates the only vector
+		 * then the descriptor is not prepared yet when the core looks
+		 * whether it can be masked, and the vector gets more than a
+		 * reservation.
+		 */
+		msix_prepare_msi_desc(pdev, &desc);
+		desc.affinity = (struct irq_affinity_desc *)(affinity ? affinity + i : NULL);
+		ret = msi_insert_msi_desc(&pdev->dev, &desc);
+		if (ret) {
+			msi_domain_free_irqs_range_locked(&pdev->dev, MSI_DEFAULT_DOMAIN,
+							  vectors[0]->label, vectors[i]->label);
+			return ret;
+		}
+	}
+	return 0;
+}
+
+static void pci_msix_table_free_dyn(struct pci_dev *pdev, struct msi_vector **vectors,
+				    unsigned int n)
+{
+	unsigned int run;
+
+	for (unsigned int i = 0; i < n; i++)
+		msi_vector_remove_sysfs(vectors[i]);
+
+	guard(msi_descs_lock)(&pdev->dev);
+	for (; n; vectors += run, n -= run) {
+		u32 first = vectors[0]->label;
+
+		run = msi_vectors_run(vectors, n);
+		msi_domain_free_irqs_range_locked(&pdev->dev, MSI_DEFAULT_DOMAIN, first,
+						  first + run - 1);
+	}
+}
+
+static int pci_msix_table_alloc_dyn(struct pci_msi_table *ptable, struct msi_vector **vectors,
+				    unsigned int n, const struct irq_affinity_desc *affinity)
+{
+	struct pci_dev *pdev = to_pci_dev(ptable->table.dev);
+	u32 first = vectors[0]->label;
+	int ret;
+
+	ret = pci_msix_table_enable(ptable);
+	if (ret)
+		return ret;
+	if (first + n > ptable->table.size)
+		return -ERANGE;
+
+	scoped_guard(msi_descs_lock, &pdev->dev) {
+		ret = pci_msix_table_insert_descs(pdev, vectors, n, affinity);
+		if (ret)
+			return ret;
+
+		ret = msi_domain_alloc_irqs_range_locked(&pdev->dev, MSI_DEFAULT_DOMAIN, first,
+							 first + n - 1);
+		/* Some of them; but it has freed all. */
+		if (ret > 0)
+			ret = -ENOSPC;
+		if (ret)
+			return ret;
+
+		ret = msi_verify_entries(pdev);
+		if (ret) {
+			msi_domain_free_irqs_range_locked(&pdev->dev, MSI_DEFAULT_DOMAIN, first,
+							  first + n - 1);
+			return ret;
+		}
+	}
+
+	for (unsigned int i = 0; i < n; i++)
+		pci_msi_vector_set_irq(vectors[i],
+				       msi_get_virq(&pdev->dev, vectors[i]->label));
+	ret = msi_vectors_add_sysfs(vectors, n);
+	if (ret)
+		pci_msix_table_free_dyn(pdev, vectors, n);
+	return ret ? : n;
+}
+
+static void pci_msix_table_note_fresh(struct msi_vector *vector)
+{
+	struct irq_desc *desc = irq_to_desc(msi_vector_irq(vector));
+
+	guard(raw_spinlock_irqsave)(&desc->lock);
+	msi_table_note_fresh(vector, desc);
+}
+
+static int pci_msix_table_alloc(struct pci_msi_table *ptable, struct msi_vector **vectors,
+				unsigned int n, const struct irq_affinity_desc *affinity)
+{
+	bool was_enabled = ptable->enabled;
+	int ret = pci_msix_table_alloc_dyn(ptable, vectors, n, affinity);
+
+	if (ret < 0 && !was_enabled)
+		pci_msi_table_disable(ptable);
+
+	for (int i = 0; i < ret; i++) {
+		ptable->live++;
+		if (!affinity)
+			pci_msix_table_note_fresh(vectors[i]);
+	}
+	return ret;
+}
+
+void pci_msi_table_commit(struct pci_msi_table *ptable)
+{
+	if (ptable->held)
+		msix_capability_commit(to_pci_dev(ptable->table.dev));
+	ptable->held = false;
+}
+
+void pci_msi_table_free(struct pci_msi_table *ptable, struct msi_vector **vectors, unsigned int n)
+{
+	if (ptable->table.dynamic)
+		pci_msix_table_free_dyn(to_pci_dev(ptable->table.dev), vectors, n);
+}
+
+/* The table goes, and INTx, which it has kept off, is the driver's again. */
+void pci_msi_table_end(struct pci_msi_table *ptable)
+{
+	pci_msi_table_disable(ptable);
+	if (ptable->settled && ptable->table.backend->kind != MSI_TABLE_INTX) {
+		ptable->settled = false;
+		pci_intx_for_msi(to_pci_dev(ptable->table.dev), 1);
+	}
+}
+
+static int pci_msix_table_revive(struct msi_vector *vector)
+{
+	int ret = msi_vector_add_sysfs(vector);
+
+	if (!ret)
+		msi_irq_unpark(vector, NULL);
+	return ret;
+}
+
+static void pci_msi_table_abandon(struct msi_vector *vector)
+{
+	struct msi_desc *desc = msi_vector_desc(vector);
+
+	msi_vector_remove_sysfs(vector);
+	/* That of multiple MSI is for the other vectors too. */
+	if (desc->nvec_used == 1)
+		msi_sysfs_remove_desc(vector->table->dev, desc);
+}
+
+/* The first of @n vectors, as far as there are interrupts for them */
+static int pci_msi_table_take(struct pci_msi_table *ptable, struct msi_vector **vectors,
+			      unsigned int n, u32 lowest)
+{
+	struct pci_dev *pdev = to_pci_dev(ptable->table.dev);
+	unsigned int i;
+
+	for (i = 0; i < n; i++) {
+		int irq = pci_irq_vector(pdev, vectors[i]->label);
+
+		if (irq < 0)
+			break;
+		pci_msi_vector_set_irq(vectors[i], irq);
+	}
+	ptable->live += i;
+	if (i)
+		return i;
+	return pci_irq_vector(pdev, lowest) < 0 ? -EOPNOTSUPP : -ENOSPC;
+}
+
+/* As many entries as there can be of those of @vectors, or of 0 to @n - 1 */
+static int pci_msix_table_setup(struct pci_msi_table *ptable, struct msi_vector **vectors,
+				unsigned int n, const struct irq_affinity_desc *affinity)
+{
+	struct pci_dev *pdev = to_pci_dev(ptable->table.dev);
+	u32 first = vectors ? vectors[0]->label : 0;
+	int ret;
+
+	if (first && pci_msi_domain_supports(pdev, MSI_FLAG_MSIX_CONTIGUOUS, DENY_LEGACY))
+		return -EOPNOTSUPP;
+
+	struct msix_entry *entries __free(kfree) = kcalloc(n, sizeof(*entries), GFP_KERNEL);
+	if (!entries)
+		return -ENOMEM;
+
+	for (unsigned int i = 0; i < n; i++)
+		entries[i].entry = vectors ? vectors[i]->label : i;
+
+	do {
+		ret = pci_msix_table_enable(ptable);
+		if (ret)
+			return ret;
+		if (!vectors)
+			n = min(n, ptable->table.size);
+		if (entries[n - 1].entry >= ptable->table.size) {
+			pci_msi_table_disable(ptable);
+			return -ERANGE;
+		}
+
+		scoped_guard(msi_descs_lock, &pdev->dev)
+			ret = __msix_setup_interrupts(pdev, entries, n,
+						      (struct irq_affinity_desc *)affinity);
+		if (ret)
+			pci_msi_table_disable(ptable);
+		/* So many there are. */
+		if (ret > 0)
+			n = ret;
+	} while (ret > 0);
+	return ret ? : n;
+}
+
+/* As many messages as there can be, from 0 on, of those which @n vectors need */
+static int pci_msi_table_setup(struct pci_msi_table *ptable, struct msi_vector **vectors,
+			       unsigned int n, const struct irq_affinity_desc *affinity)
+{
+	struct pci_dev *pdev = to_pci_dev(ptable->table.dev);
+	int ret;
+
+	if (vectors && affinity && vectors[0]->label)
+		return -EOPNOTSUPP;
+	if (pdev->current_state != PCI_D0)
+		return -EINVAL;
+	if (!pci_setup_msi_device_domain(pdev, ptable->table.size))
+		return -ENOMEM;
+	n = min(vectors ? vectors[n - 1]->label + 1 : n, ptable->table.size);
+
+	do {
+		ret = msi_capability_init(pdev, n, (struct irq_affinity_desc *)affinity);
+		/* So many there are. */
+		if (ret > 0)
+			n = ret;
+	} while (ret > 0);
+	if (ret)
+		return ret;
+	ptable->enabled = true;
+	return n;
+}
+
+/*
+ * MSI, and MSI-X below a parent which can not add interrupts later: all are set up at once,
+ * and taken one by one. @vectors is NULL when they are to be set up only.
+ */
+static int pci_table_alloc_static(struct pci_msi_table *ptable, struct msi_vector **vectors,
+				  unsigned int n, u32 lowest,
+				  const struct irq_affinity_desc *affinity)
+{
+	int ret;
+
+	/* What is on has its entries, and their affinity. */
+	if (!ptable->live && !ptable->reserved)
+		pci_msi_table_disable(ptable);
+	if (ptable->enabled && (affinity || !vectors))
+		return vectors ? -EOPNOTSUPP : -EBUSY;
+
+	if (!ptable->enabled) {
+		ret = ptable->table.backend->kind == MSI_TABLE_MSIX ?
+		      pci_msix_table_setup(ptable, vectors, n, affinity) :
+		      pci_msi_table_setup(ptable, vectors, n, affinity);
+		if (ret < 0 || !vectors)
+			return ret;
+	}
+
+	ret = pci_msi_table_take(ptable, vectors, n, lowest);
+	if (!ptable->live && !ptable->settled)
+		pci_msi_table_disable(ptable);
+	return ret;
+}
+
+int pci_msi_table_alloc(struct pci_msi_table *ptable, struct msi_vector **vectors,
+			unsigned int n, u32 lowest, const struct irq_affinity_desc *affinity)
+{
+	int ret;
+
+	if (!ptable->table.dynamic)
+		return pci_table_alloc_static(ptable, vectors, n, lowest, affinity);
+	if (!vectors)
+		return pci_msix_table_enable(ptable) ? : min(n, ptable->table.size);
+
+	ret = pci_msix_table_alloc(ptable, vectors, n, affinity);
+	/* With one it is settled what kind of table it is, and others may follow. */
+	if (ret < 0 && n > 1 && !ptable->live && !ptable->settled)
+		ret = pci_msix_table_alloc(ptable, vectors, 1, affinity);
+	return ret;
+}
+
+static void pci_msi_table_restore(struct msi_table *table)
+{
+	struct pci_msi_table *ptable = to_pci_msi_table(table);
+
+	guard(mutex)(&ptable->mutex);
+	if (ptable->enabled && !ptable->held)
+		pci_restore_msi_state(to_pci_dev(table->dev));
+}
+
+static void pci_msix_table_restore_vector(struct msi_vector *vector)
+{
+	struct pci_dev *pdev = to_pci_dev(vector->table->dev);
+	bool write_msg = arch_restore_msi_irqs(pdev);
+
+	guard(raw_spinlock_irqsave)(&irq_to_desc(msi_vector_irq(vector))->lock);
+	if (pci_msix_reachable(pdev))
+		pci_restore_msix_entry(msi_vector_desc(vector), write_msg);
+}
+
+static void pci_msi_table_restore_vector(struct msi_vector *vector)
+{
+	pci_msi_table_restore(vector->table);
+}
+
+/* Nobody handles INTx of a function whose driver has vectors of MSI. */
+bool pci_msi_table_keeps_intx_off(struct pci_dev *pdev)
+{
+	struct msi_table *table = pdev->msi_table;
+
+	return table && table->backend->kind != MSI_TABLE_INTX && to_pci_msi_table(table)->settled;
+}
+
+const struct msi_table_backend pci_msix_table_backend = {
+	.name		= "PCI/MSI-X",
+	.kind		= MSI_TABLE_MSIX,
+	.vector_size	= sizeof(struct pci_msi_vector),
+	.desc		= pci_msi_vector_desc,
+	.alloc		= pci_table_alloc,
+	.commit		= pci_table_commit,
+	.enable		= pci_table_enable,
+	.free		= pci_table_free,
+	.retire		= msi_vector_remove_sysfs,
+	.revive		= pci_msix_table_revive,
+	.abandon	= pci_msi_table_abandon,
+	.restore	= pci_msi_table_restore,
+	.restore_vector	= pci_msix_table_restore_vector,
+	.destroy	= pci_table_destroy,
+};
+
+const struct msi_table_backend pci_msi_table_backend = {
+	.name		= "PCI/MSI",
+	.kind		= MSI_TABLE_MSI,
+	.vector_size	= sizeof(struct pci_msi_vector),
+	.desc		= pci_msi_vector_desc,
+	.alloc		= pci_table_alloc,
+	.commit		= pci_table_commit,
+	.enable		= pci_table_enable,
+	.free		= pci_table_free,
+	.abandon	= pci_msi_table_abandon,
+	.restore	= pci_msi_table_restore,
+	.restore_vector	= pci_msi_table_restore_vector,
+	.destroy	= pci_table_destroy,
+};
+
+/* MSI-X or MSI, as far as it is among @kinds */
+int pci_msi_table_choose(struct pci_msi_table *ptable, unsigned int kinds)
+{
+	struct pci_dev *pdev = to_pci_dev(ptable->table.dev);
+	bool supported = pci_msi_supported(pdev, 1);
+	int nr_msix = supported && kinds & MSI_TABLE_MSIX ? pci_msix_vec_count(pdev) : -EINVAL;
+	int nr_msi = supported && kinds & MSI_TABLE_MSI ? pci_msi_vec_count(pdev) : -EINVAL;
+
+	ptable->table.recycle = false;
+	if (nr_msix > 0 && pci_msi_domain_supports(pdev, MSI_FLAG_PCI_MSIX, ALLOW_LEGACY)) {
+		bool dynamic = pci_msix_can_alloc_dyn(pdev);
+
+		ptable->table.recycle = dynamic &&
+			pci_msi_domain_supports(pdev, MSI_FLAG_RESERVATION_MODE, DENY_LEGACY);
+		pci_table_become(ptable, &pci_msix_table_backend, nr_msix, dynamic);
+		return 0;
+	}
+	if (nr_msi > 0 && pci_msi_domain_supports(pdev, 0, ALLOW_LEGACY)) {
+		pci_table_become(ptable, &pci_msi_table_backend, nr_msi, false);
+		return 0;
+	}
+	return (nr_msix < 0 && nr_msi < 0) || !dev_get_msi_domain(&pdev->dev) ?
+		-ENODEV : -EOPNOTSUPP;
+}
+
+/**
+ * pci_msi_table_wrote_msg - The PCI core has written a message of a table
+ * @table:	Table which owns the capability
+ * @desc:	MSI descriptor of the message
+ *
+ * Context: See msi_table_changed().
+ */
+void pci_msi_table_wrote_msg(struct msi_table *table, struct msi_desc *desc)
+{
+	const struct msi_message msg = msi_message_from_msg(&desc->msg);
+
+	trace_msi_vector_write_msg(table, desc->msi_index, desc->irq, &msg);
+	msi_table_changed(table, desc);
+}
+
+/* With the lock of the interrupt descriptor held */
+void __pci_msi_table_trace_mask(struct irq_data *data, bool masked)
+{
+	struct msi_desc *desc = irq_data_get_msi_desc(data);
+	struct msi_table *table = msi_desc_to_pci_dev(desc)->msi_table;
+
+	if (table)
+		trace_msi_vector_mask(table, desc->msi_index + data->irq - desc->irq, data->irq,
+				      masked);
+}
+
