@@ -37,9 +37,7 @@ use crate::{
             Relaxed, //
         },
         Arc, //
-    },
-    ModuleMetadata,
-    ThisModule, //
+    }, //
 };
 use core::ptr::NonNull;
 
@@ -505,22 +503,9 @@ unsafe impl Mapping for Registers {
     }
 }
 
-/// The owner of [`Recorder`], which is built in.
-#[doc(hidden)]
-pub struct BuiltIn;
-
-impl ModuleMetadata for BuiltIn {
-    const NAME: &'static CStr = c"rust_kernel";
-
-    const THIS_MODULE: ThisModule = {
-        // SAFETY: A null pointer is what `THIS_MODULE` is for built-in code.
-        unsafe { ThisModule::from_ptr(core::ptr::null_mut()) }
-    };
-}
-
 #[vtable]
 impl Store for Recorder {
-    type OwnerModule = BuiltIn;
+    type OwnerModule = ();
     type Cookie = ();
 
     fn write_msg(&self, vector: &VectorRef<Self>, msg: Message) {

@@ -25,7 +25,8 @@ use core::{
         PhantomPinned, //
     },
     mem::MaybeUninit,
-    ptr,
+    ops::Deref,
+    ptr, //
 };
 
 /// A handler of a [`Vector`].
@@ -327,7 +328,7 @@ impl<R: Registered> Callbacks<R> {
         &self,
         vector: *mut bindings::msi_vector,
         flags: Flags,
-        name: &'static CStr,
+        name: &CStr,
         dev_id: *mut R,
     ) -> Result {
         // SAFETY:
@@ -406,7 +407,7 @@ impl<'a, B: Backing> Vector<'a, B> {
         self,
         callbacks: Callbacks<Interrupt<'a, T, B>>,
         flags: Flags,
-        name: &'static CStr,
+        name: impl Deref<Target = CStr>,
         handler: impl PinInit<T, E>,
     ) -> impl PinInit<Interrupt<'a, T, B>, Error>
     where
@@ -426,12 +427,15 @@ impl<'a, B: Backing> Vector<'a, B> {
                 //   before, and forever if it is leaked. By the safety requirements of this
                 //   function, of `Table::new_with_lt` and of `Mapping` the same holds for what its
                 //   handler and the store of its table refer to.
-                unsafe { callbacks.request(vector.as_raw(), flags, name, this.as_ptr()) }?;
+                unsafe { callbacks.request(vector.as_raw(), flags, &name, this.as_ptr()) }?;
             },
         }? Error)
     }
 
     /// Registers a handler, and makes the vector an [`Interrupt`].
+    ///
+    /// `name` is what `/proc/interrupts` shows. It is copied, and may be a
+    /// [`CString`](crate::str::CString) with the number of a queue.
     ///
     /// `handler` is an initializer, or just a value. Initializing the interrupt may sleep.
     ///
@@ -510,7 +514,7 @@ impl<'a, B: Backing> Vector<'a, B> {
     pub fn request_irq<T, E>(
         self,
         flags: Flags,
-        name: &'static CStr,
+        name: impl Deref<Target = CStr>,
         handler: impl PinInit<T, E>,
     ) -> impl PinInit<Interrupt<'a, T, B>, Error>
     where
@@ -581,7 +585,7 @@ impl<'a, B: Backing> Vector<'a, B> {
     pub unsafe fn request_irq_with_lt<T, E>(
         self,
         flags: Flags,
-        name: &'static CStr,
+        name: impl Deref<Target = CStr>,
         handler: impl PinInit<T, E>,
     ) -> impl PinInit<Interrupt<'a, T, B>, Error>
     where
@@ -649,7 +653,7 @@ impl<'a, B: Backing> Vector<'a, B> {
     pub fn request_threaded_irq<T, E>(
         self,
         flags: Flags,
-        name: &'static CStr,
+        name: impl Deref<Target = CStr>,
         handler: impl PinInit<T, E>,
     ) -> impl PinInit<Interrupt<'a, T, B>, Error>
     where
@@ -674,7 +678,7 @@ impl<'a, B: Backing> Vector<'a, B> {
     pub unsafe fn request_threaded_irq_with_lt<T, E>(
         self,
         flags: Flags,
-        name: &'static CStr,
+        name: impl Deref<Target = CStr>,
         handler: impl PinInit<T, E>,
     ) -> impl PinInit<Interrupt<'a, T, B>, Error>
     where

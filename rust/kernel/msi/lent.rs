@@ -244,7 +244,7 @@ impl<B: Backing + 'static> Lent<B> {
         &'b self,
         dev: &'b Device<Bound>,
         flags: Flags,
-        name: &'static CStr,
+        name: impl Deref<Target = CStr> + 'b,
         handler: impl PinInit<T, E> + 'b,
     ) -> impl PinInit<LentInterrupt<T, B>, Error> + 'b
     where
@@ -299,7 +299,7 @@ impl<B: Backing + 'static> Lent<B> {
         &'b self,
         dev: &'b Device<Bound>,
         flags: Flags,
-        name: &'static CStr,
+        name: impl Deref<Target = CStr> + 'b,
         handler: impl PinInit<T, E> + 'b,
     ) -> impl PinInit<LentInterrupt<T, B>, Error> + 'b
     where
@@ -315,7 +315,7 @@ impl<B: Backing + 'static> Lent<B> {
         dev: &'b Device<Bound>,
         callbacks: Callbacks<LentInterrupt<T, B>>,
         flags: Flags,
-        name: &'static CStr,
+        name: impl Deref<Target = CStr> + 'b,
         handler: impl PinInit<T, E> + 'b,
     ) -> impl PinInit<LentInterrupt<T, B>, Error> + 'b
     where
@@ -347,7 +347,7 @@ impl<B: Backing + 'static> Lent<B> {
                 //   so frees the handler before, and forever if it is leaked. `T` is `'static`. By
                 //   the safety requirements of `Table::new_with_lt` what the store refers to is
                 //   valid, too.
-                unsafe { callbacks.request(vector.as_ptr(), flags, name, this.as_ptr()) }?;
+                unsafe { callbacks.request(vector.as_ptr(), flags, &name, this.as_ptr()) }?;
             },
         }? Error)
     }

@@ -161,6 +161,12 @@ pub trait Store: Sized + Send + Sync {
     /// method for the vector, and is dropped after the last one, together with the vector.
     type Cookie: ForeignOwnable + Send + Sync + 'static;
 
+    /// Whose code this is, as `#[vtable]` says.
+    ///
+    /// Nothing is asked of it: what is not in a module has no owner to be held, and must not pass
+    /// for that of somebody else.
+    type OwnerModule;
+
     /// Puts `msg` where the device reads it.
     ///
     /// The device may send it at once, unless the vector is masked. The message is not valid, that

@@ -10,6 +10,7 @@ use kernel::{
         Device, //
     },
     msi::{
+        fake::Recorder,
         Kind,
         Message,
         Request,
@@ -27,11 +28,22 @@ use kernel::{
         Arc,
         SetOnce, //
     },
+    ModuleMetadata, //
 };
 use prelude::{
     Ims,
     Program as LocalModule, //
 };
+
+/// Code of the kernel has no module which somebody else's could pretend to be in.
+pub fn owner_of_recorder() -> &'static ThisModule {
+    #[cfg(recorder_as_owner)]
+    type Owner = <Recorder as Store>::OwnerModule;
+    #[cfg(not(recorder_as_owner))]
+    type Owner = <Ims as Store>::OwnerModule;
+
+    &<Owner as ModuleMetadata>::THIS_MODULE //[recorder_as_owner]~ E0277 ModuleMetadata
+}
 
 /// The operations of a store run at the same time for different vectors.
 pub struct Shared(
