@@ -20,6 +20,8 @@ import machine
 OUT = pathlib.Path(os.environ['SRC']) / 'build/bench'
 LINE = re.compile(r'^(?:\[[^]]*\] )?bench: (.*)$')
 MODES = ('instructions', 'ns')
+# Drivers are compared in instructions, too.
+DRIVERS = 'drivers'
 TIMEOUT = 1200
 AT = 2048
 
@@ -30,18 +32,28 @@ def qemu(build, append, *options):
             'none', '-no-reboot', '-serial', 'stdio',
             '-kernel', build / 'arch/x86/boot/bzImage',
             '-initrd', build / 'initramfs.cpio',
-            '-append', f'console=ttyS0 {machine.BOOT} RUN=bench {append}']
+            '-append', f'console=ttyS0 {machine.BOOT} {append}']
 
 
-def runs(build, uml_build, append=''):
+def empty_disk(name, device):
+    return ['-drive', f'driver=null-co,size=16M,read-zeroes=on,if=none,id={name}',
+            '-device', f'{device},drive={name}']
+
+
+def runs(build, uml_build, append='', scale=100):
+    count = ['-icount', 'shift=0,sleep=off', '-smp', '1']
     # User mode Linux 7.3 has two CPUs too, but its scheduler complains and
     # hangs. So two tasks have those of QEMU, each emulated by a thread.
     return {
-        'instructions': qemu(build, append, '-icount', 'shift=0,sleep=off',
-                             '-smp', '1', '-device',
+        'instructions': qemu(build, f'RUN=bench {append}', *count, '-device',
                              'nvme,serial=bench,msix_qsize=2048'),
+        DRIVERS: qemu(build, f'RUN=cost SCALE={scale} {append}', *count,
+                      '-device', 'intel-iommu,intremap=on',
+                      *empty_disk('disk0', 'nvme,serial=disk'),
+                      *empty_disk('disk1', 'nvme,serial=vfio,msix_qsize=64'),
+                      *empty_disk('disk2', 'virtio-blk-pci')),
         'ns': machine.uml(f'RUN=bench {append}', uml_build, '4G'),
-        'tasks': qemu(build, f'BENCH=tasks {append}', '-smp', '2'),
+        'tasks': qemu(build, f'RUN=bench BENCH=tasks {append}', '-smp', '2'),
     }
 
 
@@ -77,7 +89,8 @@ def measure(mode, command):
                 # User mode Linux begins anew when it is told to reboot.
                 process.kill()
             elif line[1].startswith('side='):
-                figures.append({'mode': mode} | figure(line[1]))
+                figures.append({'mode': 'instructions' if mode == DRIVERS else mode}
+                               | figure(line[1]))
             else:
                 print(f'    {mode}, {time.monotonic() - begin:.0f} s: '
                       f'{line[1]}', flush=True)
@@ -183,6 +196,10 @@ class Figures:
             ('MSI-X, churn', msix_most(churn), 0.12),
             ('MSI-X, churn with request_irq', msix_most(request), 0.20),
             ('MSI-X, batch of 32, cold', msix_most(['batch']), 0.94),
+            ('nvme-pci, one read', self.ratio('nvme-read', 1, 0), 1.0),
+            ('nvme-pci, controller reset', self.ratio('nvme-reset', 1, 0), 1.0),
+            ('virtio_pci, one read', self.ratio('virtio-read', 1, 0), 1.0),
+            ('vfio-pci, 64 vectors on and off', self.ratio('vfio-64', 1, 0), 1.0),
         ]
         goals = [{'name': name, 'value': round(value, 3), 'goal': goal,
                   'met': round(value, 3) <= goal}
@@ -274,10 +291,13 @@ def quick():
     cold = {(side, 'cold') for side in ('core', 'mainline', 'table', 'rust')}
     wanted = {'instructions': cold | {('mainline', 'msix-cold'),
                                       ('table', 'msix-cold')},
+              DRIVERS: {(side, what) for side in ('mainline', 'table')
+                        for what in ('nvme-read', 'nvme-reset', 'virtio-read',
+                                     'vfio-64')},
               'ns': cold, 'tasks': {('table', 'tasks')}}
     missing = 0
     for mode, command in runs(machine.BUILD, machine.UML_BUILD,
-                              'kunit.enable=0 msi_table_bench.quick=1').items():
+                              'kunit.enable=0 msi_table_bench.quick=1', 1).items():
         found = {(figure['side'], figure['what'])
                  for figure in measure(mode, command)}
         for side, what in sorted(wanted[mode] - found):

@@ -27,14 +27,14 @@ case " $* " in
 		cat "$TREE/.msi_table/files"
 		sed -n 's|^+++ b/\([^[:space:]]*\).*|\1|p' "$TREE"/.msi_table/*.patch
 	} | sed -n '\,/pm\.c$,d
-		\,^drivers/\(net\|nvme\|vfio\|virtio\)/,d
+		\,^drivers/\(net\|nvme\|pci/endpoint\|vdpa\|vfio\|virtio\)/,d
 		s,^\(kernel\|drivers\)/\([^/]*/\)*\([^/]*\)\.c$,GCOV_PROFILE_\3.o=y,p')
 	;;
 esac
 
 # Rust and KASAN together need clang. gcc is quicker.
 case " $* " in
-*" demo "*) ;;
+*" demo "* | *" nomsi "*) ;;
 *) export LLVM=1 ;;
 esac
 
@@ -77,9 +77,18 @@ initramfs() {
 		fi
 		case " $fragments " in
 		*" drivers "*)
-			cc -O2 -Wall -Wextra -Werror -static -pthread \
-				-o "$build/vfio" "$here/vfio.c" || return 1
-			echo "file /bin/vfio $build/vfio 0755 0 0"
+			for name in vfio cost; do
+				cc -O2 -Wall -Wextra -Werror -static -pthread \
+					-o "$build/$name" "$here/$name.c" || return 1
+				echo "file /bin/$name $build/$name 0755 0 0"
+			done
+			;;
+		esac
+		case " $fragments " in
+		*" selftest "*)
+			for name in vfio_pci_device_test vfio_pci_driver_test; do
+				echo "file /bin/$name $build/selftest/$name 0755 0 0"
+			done
 			;;
 		esac
 		find "$build" -name '*.ko' | while read -r file; do
@@ -96,24 +105,46 @@ initramfs() {
 stock_drivers() {
 	stock=$build/stock new=$build/stock.new
 	rm -rf "$new"
-	mkdir -p "$stock" "$new"
-	for file in nvme/host/pci.c nvme/host/nvme.h nvme/host/trace.h \
-		    virtio/virtio_pci_common.c virtio/virtio_pci_common.h \
-		    virtio/virtio_pci_modern.c virtio/virtio_pci_legacy.c; do
-		cp "$TREE/drivers/$file" "$new/${file##*/}" || return 1
-		patch=$TREE/.msi_table/drivers-$(echo "$file" | tr / -).patch
-		[ ! -e "$patch" ] ||
-			patch -sR "$new/${file##*/}" "$patch" || return 1
+	mkdir -p "$stock"
+	for file in drivers/nvme/host/pci.c drivers/nvme/host/nvme.h drivers/nvme/host/trace.h \
+		    drivers/virtio/virtio_pci_common.c drivers/virtio/virtio_pci_common.h \
+		    drivers/virtio/virtio_pci_modern.c drivers/virtio/virtio_pci_legacy.c \
+		    drivers/vfio/pci/vfio_pci.c drivers/vfio/pci/vfio_pci_core.c \
+		    drivers/vfio/pci/vfio_pci_intrs.c drivers/vfio/pci/vfio_pci_rdwr.c \
+		    drivers/vfio/pci/vfio_pci_config.c drivers/vfio/pci/vfio_pci_priv.h \
+		    drivers/vfio/pci/trace.h include/linux/vfio_pci_core.h; do
+		dir=$(echo "$file" | sed 's,^include/linux/vfio_.*,vfio,; s,drivers/\([^/]*\)/.*,\1,')
+		copy=$new/$dir/${file##*/}
+		mkdir -p "$new/$dir"
+		cp "$TREE/$file" "$copy" || return 1
+		patch=$TREE/.msi_table/$(echo "$file" | tr / -).patch
+		[ ! -e "$patch" ] || patch -sR "$copy" "$patch" || return 1
 	done
+	sed -i 's,<linux/vfio_pci_core.h>,"vfio_pci_core.h",' "$new"/vfio/*.[ch]
 	cat >"$new/Makefile" <<-'END'
-		obj-m := nvme_stock.o virtio_pci_stock.o
-		nvme_stock-y := pci.o
-		virtio_pci_stock-y := virtio_pci_modern.o virtio_pci_common.o \
-				      virtio_pci_legacy.o
+		obj-$(CONFIG_BLK_DEV_NVME) += nvme/nvme_stock.o
+		obj-$(CONFIG_VIRTIO_PCI) += virtio/virtio_pci_stock.o
+		obj-$(CONFIG_VFIO_PCI) += vfio/vfio-pci-core_stock.o vfio/vfio-pci_stock.o
+		nvme/nvme_stock-y := nvme/pci.o
+		virtio/virtio_pci_stock-y := virtio/virtio_pci_modern.o \
+			virtio/virtio_pci_common.o virtio/virtio_pci_legacy.o
+		vfio/vfio-pci-core_stock-y := vfio/vfio_pci_core.o vfio/vfio_pci_intrs.o \
+			vfio/vfio_pci_rdwr.o vfio/vfio_pci_config.o
+		vfio/vfio-pci_stock-y := vfio/vfio_pci.o
 		ccflags-y := -I$(srctree)/drivers/nvme/host
 	END
 	rsync -rc "$new/" "$stock/" &&
 		make -C "$TREE" O="$build" M="$stock" -j"$(nproc)" modules
+}
+
+# The kernel's own tests of VFIO, as they are. The headers of the build root are too old
+# for them, and it has no libuuid to link with.
+selftests() {
+	mkdir -p "$build/selftest"
+	make -C "$TREE" O="$build" -j"$(nproc)" headers &&
+		LDFLAGS=-static make -C "$TREE/tools/testing/selftests/vfio" \
+			-j"$(nproc)" OUTPUT="$build/selftest" LDLIBS= \
+			KHDR_INCLUDES="-isystem $build/usr/include" EXTRA_CFLAGS="-I$here"
 }
 
 # Each step of Kbuild is a line.
@@ -128,6 +159,11 @@ how_far=
 case " $fragments " in
 *" drivers "*)
 	step "stock$suffix" "build the drivers without tables$label" stock_drivers
+	;;
+esac
+case " $fragments " in
+*" selftest "*)
+	step "selftest$suffix" "build the kernel's own tests of VFIO$label" selftests
 	;;
 esac
 step "initramfs$suffix" "make the initramfs$label" initramfs

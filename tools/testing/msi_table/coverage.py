@@ -25,7 +25,7 @@ import test
 SRC = machine.HERE.parents[2]
 OUT = SRC / 'build/coverage'
 UNREACHED = machine.HERE / 'coverage.unreached'
-OURS = ['kernel/irq/msi_table*.c', 'drivers/pci/msi/table.c']
+OURS = ['kernel/irq/msi_table*.c', 'drivers/pci/msi/table*.c']
 DUMP = re.compile(r'^msi_table: coverage$(.*?)^msi_table: end of coverage$',
                   re.MULTILINE | re.DOTALL)
 BASE64 = re.compile(r'^[A-Za-z0-9+/=]+$', re.MULTILINE)
@@ -76,8 +76,9 @@ def patched():
     """
     added = collections.defaultdict(set)
     for patch in SRC.glob('patches/*.patch'):
-        if patch.name.startswith(('drivers-net-', 'drivers-nvme-', 'drivers-vfio-',
-                                  'drivers-virtio-')):
+        if patch.name.startswith(('drivers-net-', 'drivers-nvme-', 'drivers-vdpa-',
+                                  'drivers-vfio-', 'drivers-virtio-',
+                                  'drivers-pci-endpoint-')):
             continue
         path = at = None
         for line in patch.read_text().splitlines():

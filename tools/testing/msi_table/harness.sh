@@ -94,8 +94,9 @@ build() {
 }
 
 build_tests() {
-	script build.sh debug base debug debug-qemu kunit test drivers gcov
+	script build.sh debug base debug debug-qemu kunit test drivers selftest gcov
 	script build.sh uml-debug debug kunit torture uml
+	script build.sh nomsi base norust test drivers nomsi
 }
 
 case $1 in
@@ -118,7 +119,7 @@ bench)
 	if [ -n "${QUICK:-}" ]; then
 		build_tests
 	else
-		script build.sh bench base bench
+		script build.sh bench base bench drivers
 		script build.sh uml-bench bench uml
 	fi
 	script bench.py ${QUICK:+quick}

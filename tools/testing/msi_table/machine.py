@@ -12,6 +12,7 @@ TREE = pathlib.Path(os.environ['TREE'])
 BUILDS = pathlib.Path(os.environ['BUILDS'])
 BUILD = BUILDS / 'build-debug'
 UML_BUILD = BUILDS / 'build-uml-debug'
+NOMSI_BUILD = BUILDS / 'build-nomsi'
 LOGS = pathlib.Path(os.environ['MSI_TABLE_CACHE']) / 'log'
 HOST_LOGS = pathlib.Path(os.environ['HOST_CACHE']) / 'log'
 

@@ -70,7 +70,7 @@ class Boot(machine.Boot):
 def sources():
     """The files of ours which have mutants."""
     return [*sorted(SRC.glob('kernel/irq/msi_table*.c')),
-            SRC / 'drivers/pci/msi/table.c',
+            *sorted(SRC.glob('drivers/pci/msi/table*.c')),
             SRC / TOP['rs'],
             *sorted(path for path in SRC.glob('rust/kernel/msi/*.rs')
                     if path.name not in ('tests.rs', 'fake.rs'))]

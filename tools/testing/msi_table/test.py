@@ -6,6 +6,7 @@ import contextlib
 import os
 import pathlib
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,7 +16,8 @@ import time
 import configure
 import rust_errors
 from machine import (AMD, AMD_APPEND, BUILD, CARDS, HERE, HOST_LOGS, INTEL,
-                     INTEL_CM, LOGS, PLAIN, UML_BUILD, Boot, ktap, qemu, uml)
+                     INTEL_CM, LOGS, NOMSI_BUILD, PLAIN, UML_BUILD, Boot, ktap, qemu,
+                 uml)
 
 # KUnit suites, and single tests, which have to run: one that nobody built, or
 # which finds no device, passes for silence. Those on a fake parent need no machine.
@@ -117,6 +119,15 @@ def disks(device, *properties):
                     '-device', f'{device},drive={name},serial={name}{more}']
 
 
+def networks(*properties):
+    """Network cards, each of which can load busybox from the host."""
+    folder = pathlib.Path(shutil.which('busybox')).parent
+    for number, more in enumerate(properties, 1):
+        yield from ['-netdev', f'user,id=net{number},net=10.0.{number}.0/24,'
+                    f'restrict=on,tftp={folder}',
+                    '-device', f'virtio-net-pci,netdev=net{number},romfile={more}']
+
+
 CPUS = ['-smp', '4']
 # Each in an IOMMU group of its own
 FUNCTIONS = ['-device', 'pcie-root-port,id=port1,chassis=1', '-device', 'igb,bus=port1',
@@ -130,11 +141,16 @@ FUNCTIONS = ['-device', 'pcie-root-port,id=port1,chassis=1', '-device', 'igb,bus
 GUEST_SUITES = {
     'drivers': ([*INTEL, *CPUS, *disks('nvme', '', ',msix_qsize=3', ',msix_qsize=1'),
                  *disks('virtio-blk-pci,num-queues=4', '', ',vectors=2', ',vectors=0'),
-                 *FUNCTIONS],
-                'RUN=nvme,virtio,vfio MSI=yes', 'Enabled IRQ remapping'),
+                 *networks('', ',vectors=2', ',vectors=0'), *FUNCTIONS, '-m', '3G'],
+                'RUN=nvme,queues,virtio,vfio MSI=yes', 'Enabled IRQ remapping'),
     'drivers-nomsi': ([*PLAIN, *CPUS, *disks('nvme', ''),
-                       *disks('virtio-blk-pci,num-queues=4', '', '', '')],
+                       *disks('virtio-blk-pci,num-queues=4', '', '', ''),
+                       *networks('', '', '')],
                       'RUN=nvme,virtio MSI=no pci=nomsi', ''),
+    'drivers-intx': ([*CPUS, *disks('nvme', ''),
+                      *disks('virtio-blk-pci,num-queues=4', '', '', ''),
+                      *networks('', '', '')],
+                     'RUN=nvme,virtio MSI=no', ''),
     'guest-intel': ([*INTEL, '-device', 'igb'],
                     'RUN=timer,pool,look REMAP=yes', 'Enabled IRQ remapping'),
     'guest-plain': (PLAIN, 'RUN=timer,look REMAP=no', ''),
@@ -142,6 +158,8 @@ GUEST_SUITES = {
     'guest-amd': (AMD, f'RUN=timer REMAP=no {AMD_APPEND}',
                   'AMD-Vi: Interrupt remapping enabled'),
 }
+# Those which have a kernel of their own: one without PCI_MSI
+GUEST_BUILDS = {'drivers-intx': NOMSI_BUILD}
 
 
 def ran(wanted, results):
@@ -162,7 +180,7 @@ def suite_config():
     have = configure.options((BUILD / '.config').read_text())
     for option, line in configure.wanted(
             ['base', 'debug', 'debug-qemu', 'kunit', 'test', 'drivers',
-             'gcov']).items():
+             'selftest', 'gcov']).items():
         yield (option, configure.landed(option, line, have), f'wanted: {line}')
 
 
@@ -197,7 +215,8 @@ def suite_guest(name):
     devices, append, message = GUEST_SUITES[name]
     with DISK.open('ab') as disk:
         disk.truncate(16 << 20)
-    boot = Boot(name, qemu(devices, f'kunit.enable=0 {append}'))
+    boot = Boot(name, qemu(devices, f'kunit.enable=0 {append}',
+                           GUEST_BUILDS.get(name, BUILD)))
     if message:
         yield ('interrupts are remapped', message in boot.console,
                f'no line: {message}')

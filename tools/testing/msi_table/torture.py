@@ -267,7 +267,7 @@ def own_objects():
     """Of the product and its tests, in the kernel with KCSAN."""
     return {*KCSAN_BUILD.glob('kernel/irq/msi_table*.o'),
             *KCSAN_BUILD.glob('kernel/irq/tests/msi_table*.o'),
-            *KCSAN_BUILD.glob('drivers/pci/msi/table.o'),
+            *KCSAN_BUILD.glob('drivers/pci/msi/table*.o'),
             *KCSAN_BUILD.glob('drivers/pci/msi/tests/*.o')}
 
 

@@ -38,6 +38,12 @@ switch() { # 0 or 1, CPU...
 	done
 }
 
+go_and_come() { # DISK: all CPUs but one, three times
+	for _ in 1 2 3; do
+		switch 0 1 2 3 && io 0 "$1" && switch 1 1 2 3 && io_each "$1" || return 1
+	done
+}
+
 # To RAM, until the alarm of the clock
 sleep_and_wake() {
 	clock=/sys/class/rtc/rtc0

@@ -22,6 +22,11 @@ as_stock() { same_as /tmp/nvme_stock our_queues; }
 reset() { echo 1 >"$dev/nvme/$(ctrl)/reset_controller"; }
 reset_often() { for _ in $(seq 10); do reset || return 1; done; }
 flr() { echo 1 >"$dev/reset"; }
+# What the card has for INTx, and does not use, goes with it.
+line_goes() {
+	line=$(cat "$dev/irq")
+	remove && [ "$line" -gt 0 ] && [ ! -e "/sys/kernel/irq/$line" ]
+}
 rescan() { echo 1 >/sys/bus/pci/rescan && ours_appears; }
 # With queues for writing and for polling, too
 queues_with() { # DRIVER
@@ -100,11 +105,16 @@ check "nvme: FLR" flr
 check "nvme: the vectors are those of before" kept
 check "nvme: data, on each CPU, after that" all_io
 [ "$MSI" = no ] || keep_busy "$(disk)"
+check "nvme: CPUs go and come" go_and_come "$(disk)"
 check "nvme: suspend to RAM" sleep_and_wake
 [ "$MSI" = no ] || check "nvme: nothing was lost meanwhile" nothing_lost
 check "nvme: data, on each CPU, after that" all_io
 check "nvme: unbind and bind, five times" rebind
-check "nvme: the card goes" remove
+if [ "$MSI" = yes ]; then
+	check "nvme: the card goes, and its interrupt of INTx" line_goes
+else
+	check "nvme: the card goes" remove
+fi
 check "nvme: and comes" rescan
 check "nvme: data, on each CPU, of the new one" all_io
 check "nvme: interrupts, CPUs and queues of nvme_stock, again" as_stock
