@@ -122,16 +122,24 @@ stock_drivers() {
 	done
 	sed -i 's,<linux/vfio_pci_core.h>,"vfio_pci_core.h",' "$new"/vfio/*.[ch]
 	cat >"$new/Makefile" <<-'END'
-		obj-$(CONFIG_BLK_DEV_NVME) += nvme/nvme_stock.o
-		obj-$(CONFIG_VIRTIO_PCI) += virtio/virtio_pci_stock.o
-		obj-$(CONFIG_VFIO_PCI) += vfio/vfio-pci-core_stock.o vfio/vfio-pci_stock.o
-		nvme/nvme_stock-y := nvme/pci.o
-		virtio/virtio_pci_stock-y := virtio/virtio_pci_modern.o \
-			virtio/virtio_pci_common.o virtio/virtio_pci_legacy.o
-		vfio/vfio-pci-core_stock-y := vfio/vfio_pci_core.o vfio/vfio_pci_intrs.o \
-			vfio/vfio_pci_rdwr.o vfio/vfio_pci_config.o
-		vfio/vfio-pci_stock-y := vfio/vfio_pci.o
+		obj-$(CONFIG_BLK_DEV_NVME) += nvme/
+		obj-$(CONFIG_VIRTIO_PCI) += virtio/
+		obj-$(CONFIG_VFIO_PCI) += vfio/
+	END
+	cat >"$new/nvme/Makefile" <<-'END'
+		obj-m := nvme_stock.o
+		nvme_stock-y := pci.o
 		ccflags-y := -I$(srctree)/drivers/nvme/host
+	END
+	cat >"$new/virtio/Makefile" <<-'END'
+		obj-m := virtio_pci_stock.o
+		virtio_pci_stock-y := virtio_pci_modern.o virtio_pci_common.o virtio_pci_legacy.o
+	END
+	cat >"$new/vfio/Makefile" <<-'END'
+		obj-m := vfio-pci-core_stock.o vfio-pci_stock.o
+		vfio-pci-core_stock-y := vfio_pci_core.o vfio_pci_intrs.o vfio_pci_rdwr.o \
+					 vfio_pci_config.o
+		vfio-pci_stock-y := vfio_pci.o
 	END
 	rsync -rc "$new/" "$stock/" &&
 		make -C "$TREE" O="$build" M="$stock" -j"$(nproc)" modules

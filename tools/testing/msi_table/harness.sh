@@ -96,7 +96,9 @@ build() {
 build_tests() {
 	script build.sh debug base debug debug-qemu kunit test drivers selftest gcov
 	script build.sh uml-debug debug kunit torture uml
-	script build.sh nomsi base norust test drivers nomsi
+	# A kernel for one suite, which is not for every day
+	[ "${SUITE:-}" != drivers-intx ] ||
+		script build.sh nomsi base norust test drivers nomsi
 }
 
 case $1 in

@@ -101,8 +101,8 @@ KUNIT_BOOTS = {
              [MANY_TEST], False),
 }
 # Suites which take long, in seconds, and those which are not for every day
-TIMEOUTS = {'kunit': 2400, 'fail': 2400, 'many': 3600}
-BY_NAME = ['many']
+TIMEOUTS = {'kunit': 2400, 'fail': 2400, 'drivers': 2400, 'many': 3600}
+BY_NAME = ['many', 'drivers-intx']
 # Of a suite of KUnit: this test alone
 TEST = os.environ.get('TEST')
 # Most of what a guest does, it does on one CPU.
@@ -148,8 +148,7 @@ GUEST_SUITES = {
                        *networks('', '', '')],
                       'RUN=nvme,virtio MSI=no pci=nomsi', ''),
     'drivers-intx': ([*CPUS, *disks('nvme', ''),
-                      *disks('virtio-blk-pci,num-queues=4', '', '', ''),
-                      *networks('', '', '')],
+                      *disks('virtio-blk-pci,num-queues=4', '', '', '')],
                      'RUN=nvme,virtio MSI=no', ''),
     'guest-intel': ([*INTEL, '-device', 'igb'],
                     'RUN=timer,pool,look REMAP=yes', 'Enabled IRQ remapping'),
@@ -216,7 +215,8 @@ def suite_guest(name):
     with DISK.open('ab') as disk:
         disk.truncate(16 << 20)
     boot = Boot(name, qemu(devices, f'kunit.enable=0 {append}',
-                           GUEST_BUILDS.get(name, BUILD)))
+                           GUEST_BUILDS.get(name, BUILD)),
+                TIMEOUTS.get(name, 900))
     if message:
         yield ('interrupts are remapped', message in boot.console,
                f'no line: {message}')

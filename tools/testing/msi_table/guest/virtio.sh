@@ -27,7 +27,6 @@ all_load() {
 			tftp -g -b 1428 -r busybox -l /tmp/loaded 10.0.$net.2 &&
 			cmp -s /tmp/loaded /bin/busybox || return 1
 	done
-	[ $net -gt 0 ]
 }
 rebind() {
 	for _ in 1 2 3 4 5; do
@@ -41,8 +40,8 @@ policies() { # What the disks were made for
 
 say "KTAP version 1"
 for module in virtio_ring virtio virtio_pci_modern_dev virtio_pci_legacy_dev virtio_blk \
-	      failover net_failover virtio_net; do
-	load $module
+	      failover net_failover dimlib virtio_net; do
+	[ ! -e "/modules/$module.ko" ] || load $module
 done
 start=$(irqs)
 
@@ -62,7 +61,7 @@ if [ "$MSI" = yes ]; then
 virtio1-config virtio1-virtqueues virtio2 \
 virtio3-config virtio3-input.0 virtio3-output.0 virtio4-config virtio4-virtqueues virtio5 "
 else
-	check "virtio_pci: INTx" policies "virtio0 virtio1 virtio2 virtio3 virtio4 virtio5 "
+	check "virtio_pci: INTx" policies "virtio0 virtio1 virtio2 "
 fi
 check "virtio_pci: interrupts, CPUs and queues of virtio_pci_stock" \
 	same_as /tmp/virtio_stock all_queues
