@@ -8,8 +8,7 @@
  */
 #include <linux/msi_table_core.h>
 #include <linux/mutex.h>
-
-#include "msi.h"
+#include <linux/pci.h>
 
 /**
  * struct pci_msi_table - MSI-X table, MSI capability or INTx of a PCI function

@@ -11,6 +11,7 @@
 
 #include <trace/events/msi_table.h>
 
+#include "msi.h"
 #include "table.h"
 
 static struct msi_desc *pci_msi_vector_desc(const struct msi_vector *vector)
