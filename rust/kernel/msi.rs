@@ -50,6 +50,7 @@ use crate::{
         Device, //
     },
     error::from_err_ptr,
+    fmt,
     new_mutex,
     prelude::*,
     sync::{
@@ -256,7 +257,7 @@ impl<C: ForeignOwnable + Send + Sync + 'static> Backing for Pci<C> {
 /// assert_eq!(res.err(), Some(EINVAL));
 /// # Ok::<(), Error>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Options {
     size: Option<u32>,
     flags: u32,
@@ -408,6 +409,17 @@ impl Options {
             flags: self.flags,
             ..pin_init::zeroed()
         })
+    }
+}
+
+// Not derived, which would print a kernel pointer.
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options")
+            .field("size", &self.size)
+            .field("flags", &self.flags)
+            .field("parent", &self.parent.is_some())
+            .finish()
     }
 }
 

@@ -41,6 +41,7 @@ mod suite {
             Watch, //
         },
         prelude::*,
+        str::CString,
         sync::{
             atomic::Relaxed,
             Arc,
@@ -99,6 +100,20 @@ mod suite {
         assert_eq!(table(&dev, &counts).err(), Some(EOPNOTSUPP));
         assert_eq!(counts.stores_dropped.load(Relaxed), 7);
         assert_eq!(counts.bad.load(Relaxed), 0);
+        Ok(())
+    }
+
+    #[test]
+    fn options_show_no_pointer() -> Result {
+        let parent = Parent::new(1)?;
+        // SAFETY: No table is created with these options.
+        let options = unsafe { Options::indexed(1).parent(parent.domain()) };
+        let text = CString::try_from_fmt(fmt!("{options:?}"))?;
+
+        assert_eq!(
+            text.to_bytes(),
+            b"Options { size: Some(1), flags: 0, parent: true }"
+        );
         Ok(())
     }
 
