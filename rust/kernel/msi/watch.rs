@@ -33,13 +33,22 @@ pub trait Watcher: Sync {
 mod private {
     use super::bindings;
 
+    /// Keeps others from calling the methods of a trait which seals a public one: they can not name
+    /// it.
+    pub struct Token;
+
     /// Seals [`Watchable`](super::Watchable).
-    pub trait HasVector {
-        /// Returns a vector: always the same one, which is not freed before `self` is dropped, nor
-        /// before the end of what `self` borrows, unless the device is unbound.
-        fn as_raw(&self) -> *mut bindings::msi_vector;
+    ///
+    /// # Safety
+    ///
+    /// `as_raw` must always return the same vector, also after `self` was moved. It must be valid
+    /// until `self` is dropped, as long as what `self` borrows is there and the device is bound.
+    pub unsafe trait HasVector {
+        /// Returns the vector.
+        fn as_raw(&self, token: Token) -> *mut bindings::msi_vector;
     }
 }
+use self::private::Token;
 
 /// What can be watched: a [`Vector`], an [`Interrupt`], what a [`Watch`] watches already, and
 /// references to and smart pointers of them.
@@ -53,45 +62,51 @@ pub trait Watchable: private::HasVector {}
 
 impl<T: private::HasVector> Watchable for T {}
 
-impl<B: Backing> private::HasVector for Vector<'_, B> {
+// SAFETY: A vector has one pointer, and owns what that points to.
+unsafe impl<B: Backing> private::HasVector for Vector<'_, B> {
     #[inline]
-    fn as_raw(&self) -> *mut bindings::msi_vector {
+    fn as_raw(&self, _: Token) -> *mut bindings::msi_vector {
         Vector::as_raw(self)
     }
 }
 
-impl<T, B: Backing> private::HasVector for Interrupt<'_, T, B> {
+// SAFETY: An interrupt owns its vector. By its type invariants nobody exchanges that.
+unsafe impl<T, B: Backing> private::HasVector for Interrupt<'_, T, B> {
     #[inline]
-    fn as_raw(&self) -> *mut bindings::msi_vector {
+    fn as_raw(&self, _: Token) -> *mut bindings::msi_vector {
         self.vector().as_raw()
     }
 }
 
-impl<W, V: Watchable> private::HasVector for Watch<W, V> {
+// SAFETY: A watch owns its target, of which nobody has a mutable reference.
+unsafe impl<W, V: Watchable> private::HasVector for Watch<W, V> {
     #[inline]
-    fn as_raw(&self) -> *mut bindings::msi_vector {
-        self.target.as_raw()
+    fn as_raw(&self, token: Token) -> *mut bindings::msi_vector {
+        self.target.as_raw(token)
     }
 }
 
-impl<V: Watchable> private::HasVector for &V {
+// SAFETY: The `V` which is borrowed is neither dropped nor changed as long as the reference.
+unsafe impl<V: Watchable> private::HasVector for &V {
     #[inline]
-    fn as_raw(&self) -> *mut bindings::msi_vector {
-        V::as_raw(self)
+    fn as_raw(&self, token: Token) -> *mut bindings::msi_vector {
+        V::as_raw(self, token)
     }
 }
 
-impl<V: Watchable> private::HasVector for Arc<V> {
+// SAFETY: The `V` which is shared is neither dropped nor changed as long as the reference.
+unsafe impl<V: Watchable> private::HasVector for Arc<V> {
     #[inline]
-    fn as_raw(&self) -> *mut bindings::msi_vector {
-        V::as_raw(self)
+    fn as_raw(&self, token: Token) -> *mut bindings::msi_vector {
+        V::as_raw(self, token)
     }
 }
 
-impl<V: Watchable> private::HasVector for Pin<KBox<V>> {
+// SAFETY: The box owns the `V`. Whoever watches by the box gives no mutable reference to it.
+unsafe impl<V: Watchable> private::HasVector for Pin<KBox<V>> {
     #[inline]
-    fn as_raw(&self) -> *mut bindings::msi_vector {
-        V::as_raw(self)
+    fn as_raw(&self, token: Token) -> *mut bindings::msi_vector {
+        V::as_raw(self, token)
     }
 }
 
@@ -106,7 +121,8 @@ impl<V: Watchable> private::HasVector for Pin<KBox<V>> {
 ///
 /// # Invariants
 ///
-/// `raw` watches the vector of `target`, unless that has been freed.
+/// - `raw` watches the vector of `target`, unless that has been freed.
+/// - Nobody has a mutable reference to `target`.
 ///
 /// # Examples
 ///
@@ -194,10 +210,11 @@ pub struct Watch<W, V: Watchable> {
     target: V,
 }
 
-// SAFETY: A watch may be ended by any thread. The rest is that of its fields.
+// SAFETY: `msi_vector_unwatch()` may be called by any thread. The other fields are `Send`.
 unsafe impl<W: Send, V: Watchable + Send> Send for Watch<W, V> {}
 
-// SAFETY: A shared watch gives access to its fields only.
+// SAFETY: A shared watch gives access to `watcher` and `target` only, which are `Sync`. `raw` is for
+// the C side, which has a lock for it.
 unsafe impl<W: Sync, V: Watchable + Sync> Sync for Watch<W, V> {}
 
 impl<W: Watcher, V: Watchable> Watch<W, V> {
@@ -253,7 +270,7 @@ impl<W: Watcher, V: Watchable> Watch<W, V> {
         W: 'static,
         Error: From<E> + From<F>,
     {
-        // SAFETY: `W` is `'static`.
+        // SAFETY: `W` is `'static`, so there is nothing whose borrow could end.
         unsafe { Self::new_with_lt(target, watcher) }
     }
 
@@ -326,17 +343,20 @@ impl<W: Watcher, V: Watchable> Watch<W, V> {
                 unsafe { raw.write(watcher) };
             }),
             _: {
-                // SAFETY: `this` is valid, so the field is in bounds.
+                // SAFETY: `this` is allocated, so the field is in bounds.
                 let raw = unsafe { &raw mut (*this.as_ptr()).raw };
 
                 // SAFETY:
-                // - The vector is valid since `target` is.
-                // - All fields are initialized, so the callback may be called at once.
-                // - `this` is pinned: it is valid until it is dropped, which ends the watch before,
-                //   and forever if it is leaked. By the safety requirements of this function the
-                //   same holds for what the watcher refers to. If the vector is freed meanwhile the
-                //   C side drops the watcher.
-                unsafe { bindings::msi_vector_watch(target.as_raw(), Opaque::cast_into(raw)) };
+                // - By the safety requirements of `HasVector` the vector is valid, since `target`
+                //   is.
+                // - `raw` is new, so it does not watch yet. Its callback is that for the `raw` of a
+                //   watch, whose watcher is initialized and only shared from here on. So it may be
+                //   called at once.
+                // - `this` is pinned: `raw` is valid, and not used otherwise, until it is dropped,
+                //   which ends the watch before, and forever if it is leaked. By the safety
+                //   requirements of this function the same holds for what the watcher refers to. If
+                //   the vector is freed meanwhile the C side drops the watcher.
+                unsafe { bindings::msi_vector_watch(target.as_raw(Token), Opaque::cast_into(raw)) };
             },
         }? Error)
     }
@@ -349,10 +369,11 @@ impl<W: Watcher, V: Watchable> Watch<W, V> {
         msg: *const bindings::msi_message,
     ) {
         let raw = Opaque::cast_from(watcher);
-        // SAFETY: By the safety requirements of this function.
+        // SAFETY: By the safety requirements of this function `raw` is the field of a `Self`.
         let this = unsafe { container_of!(raw, Self, raw) };
-        // SAFETY: The watch is not dropped before `msi_vector_unwatch` has returned, which waits
-        // for this call. Only the watcher is borrowed, which is initialized.
+        // SAFETY: The watch is not dropped before `msi_vector_unwatch()` has returned, which waits
+        // for this call. Only the watcher is borrowed, which is initialized, and only shared. What
+        // it refers to is valid by the safety requirements of `new_with_lt`.
         let watcher = unsafe { &(*this).watcher };
         // SAFETY: The C side passes a valid message.
         let msg = Message::from(unsafe { *msg });
@@ -386,8 +407,9 @@ impl<W, V: Watchable> Watch<W, V> {
 #[pinned_drop]
 impl<W, V: Watchable> PinnedDrop for Watch<W, V> {
     fn drop(self: Pin<&mut Self>) {
-        // SAFETY: By the type invariants this watches the vector of `target`, which is valid since
-        // `target` is and the device is still bound.
-        unsafe { bindings::msi_vector_unwatch(self.target.as_raw(), self.raw.get()) };
+        // SAFETY: By the safety requirements of `HasVector` the vector of `target` is valid: `target`
+        // is, what it borrows is still there, and with it the device is still bound. It is the one
+        // which `raw` watches, or has watched, by the type invariants.
+        unsafe { bindings::msi_vector_unwatch(self.target.as_raw(Token), self.raw.get()) };
     }
 }
