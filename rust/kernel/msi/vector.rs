@@ -314,22 +314,26 @@ impl<'r, C> Request<'r, C> {
 }
 
 mod private {
+    /// Keeps others from calling the methods of a trait which seals a public one: they can not name
+    /// it.
+    pub struct Token;
+
     /// Seals [`Cookies`](super::Cookies).
     pub trait NextCookie<C> {
         /// Returns the cookie for the next vector, if there is one.
-        fn next_cookie(&mut self) -> Option<C>;
+        fn next_cookie(&mut self, token: Token) -> Option<C>;
     }
 
     impl NextCookie<()> for () {
         #[inline]
-        fn next_cookie(&mut self) -> Option<()> {
+        fn next_cookie(&mut self, _: Token) -> Option<()> {
             Some(())
         }
     }
 
     impl<I: Iterator> NextCookie<I::Item> for super::Each<I> {
         #[inline]
-        fn next_cookie(&mut self) -> Option<I::Item> {
+        fn next_cookie(&mut self, _: Token) -> Option<I::Item> {
             self.0.next()
         }
     }
@@ -424,26 +428,33 @@ fn to_count(ret: c_int) -> Result<usize> {
 /// # Invariants
 ///
 /// The `struct msi_vector` is valid, was allocated from a table of `B`, and its cookie is a
-/// foreign-owned `B::Cookie` which is borrowed immutably only while the vector exists.
+/// foreign-owned `B::Cookie` which is borrowed immutably only while there is a reference to `Self`.
 ///
 /// Invariant in `B`, as a subtype of it may have another type of cookie.
 #[repr(transparent)]
 pub struct VectorRef<B: Backing>(Opaque<bindings::msi_vector>, PhantomData<fn(B) -> B>);
 
-// SAFETY: All methods but `restore()` only read what does not change while the vector exists;
-// `msi_vector_restore()` may be called concurrently with everything; and the cookie is `Sync`.
+// SAFETY:
+// - `msi_vector_label()` and `msi_vector_cookie()` read what is set before there is a reference.
+// - `msi_vector_irq()` reads a number which is set once: between `Store::init_vector`, whose thread
+//   is the only one with a reference by then, and what is called next for the vector.
+// - `msi_vector_restore()` takes the lock of the interrupt, and may be called concurrently with
+//   everything.
+// - The cookie is `Sync`.
 unsafe impl<B: Backing> Sync for VectorRef<B> {}
 
 impl<B: Backing> VectorRef<B> {
     /// # Safety
     ///
     /// - `ptr` must be valid for `'b`.
-    /// - It must have been allocated from a table of `B` with a cookie which was a `B::Cookie` and
-    ///   does not become one again, nor is borrowed mutably, for `'b`.
+    /// - It must have been allocated from a table of `B`, or be about to be, with a cookie which
+    ///   comes from `into_foreign` of a `B::Cookie`. That must not be taken back, nor be borrowed
+    ///   mutably, for `'b`.
     #[inline]
     pub(super) unsafe fn from_raw<'b>(ptr: *mut bindings::msi_vector) -> &'b Self {
         // INVARIANT: By the safety requirements of this function.
-        // SAFETY: `Self` is a transparent wrapper of `struct msi_vector`, which is valid for `'b`.
+        // SAFETY: `Self` is a transparent wrapper of `struct msi_vector`, which is valid for `'b`,
+        // and `Opaque`, so it does not matter who changes it.
         unsafe { &*ptr.cast() }
     }
 
@@ -453,6 +464,8 @@ impl<B: Backing> VectorRef<B> {
     }
 
     /// Returns the Linux interrupt number.
+    ///
+    /// In [`Store::init_vector`](super::Store::init_vector) there may be none yet, and this is 0.
     ///
     /// # Examples
     ///
@@ -489,7 +502,8 @@ impl<B: Backing> VectorRef<B> {
     /// ```
     #[inline]
     pub fn restore(&self) {
-        // SAFETY: By the type invariants the vector is valid, and so is its table.
+        // SAFETY: By the type invariants the vector is valid, and so is its table. It may be
+        // restored concurrently with everything.
         unsafe { bindings::msi_vector_restore(self.as_raw()) };
     }
 
@@ -512,7 +526,8 @@ impl<B: Backing> VectorRef<B> {
     #[inline]
     pub fn cookie(&self) -> <B::Cookie as ForeignOwnable>::Borrowed<'_> {
         // SAFETY: By the type invariants the vector is valid, and its cookie comes from
-        // `into_foreign` and becomes Rust-owned again, if at all, after the vector is gone.
+        // `into_foreign` of a `B::Cookie`, and is neither taken back nor borrowed mutably as long as
+        // `self` is borrowed.
         unsafe { B::Cookie::borrow(bindings::msi_vector_cookie(self.as_raw())) }
     }
 }
@@ -553,11 +568,13 @@ pub struct Vector<'a, B: Backing = super::Pci> {
 /// The room for some vectors is that for twice as many pointers.
 type Halves = [*mut c_void; 2];
 
-// SAFETY: The functions that take a `struct msi_vector` may be called from any thread, the cookie
-// is `Send`, and so is the reference to the table.
+// SAFETY: The functions that take a `struct msi_vector`, and those which free it, may be called from
+// any thread. The cookie is `Send`. So is the reference to the table, as `Inner` is `Send` and
+// `Sync`.
 unsafe impl<B: Backing> Send for Vector<'_, B> {}
 
-// SAFETY: A shared vector can only be read, and the cookie is `Sync`.
+// SAFETY: The functions which get the vector by a shared reference, to read or move it or to restore
+// it, may be called concurrently. The cookie is `Sync`, and so is `Inner`.
 unsafe impl<B: Backing> Sync for Vector<'_, B> {}
 
 impl<'a, B: Backing> Vector<'a, B> {
@@ -572,15 +589,17 @@ impl<'a, B: Backing> Vector<'a, B> {
         let table = table.clone();
 
         // SAFETY: By the type invariants of `Inner` the table is valid, and still exists since the
-        // device is bound. The request is valid, and not used after the call.
+        // device is bound. The request is valid, and so are what it points to: at least one affinity
+        // and a description of how to spread, if any. They are not used after the call. The cookie
+        // is what the operations of a table of `B` expect.
         let vector = from_err_ptr(unsafe { bindings::msi_table_alloc(table.ptr.as_ptr(), &req) });
 
         match vector {
             // INVARIANT: The vector was just allocated from the table with this cookie. The C side
             // frees a vector by itself only when the device is unbound.
             Ok(ptr) => Ok(Self {
-                // SAFETY: The C side returns a valid vector, or an error.
-                ptr: unsafe { NonNull::new(ptr).unwrap_unchecked() },
+                // SAFETY: The C side returns a valid vector, which is not null, or an error.
+                ptr: unsafe { NonNull::new_unchecked(ptr) },
                 table,
             }),
             Err(err) => {
@@ -633,7 +652,7 @@ impl<'a, B: Backing> Vector<'a, B> {
         let mut n: u32 = 0;
         let mut cookie = ptr::null_mut();
         while n < max {
-            let Some(next) = request.cookie.next_cookie() else {
+            let Some(next) = request.cookie.next_cookie(private::Token) else {
                 break;
             };
             cookie = next.into_foreign();
@@ -658,8 +677,9 @@ impl<'a, B: Backing> Vector<'a, B> {
         // SAFETY:
         // - By the type invariants of `Inner` the table is valid, and still exists since the device
         //   is bound.
-        // - The request is valid, and not used after the call. There are `n` cookies, and at least
-        //   as many affinities, if any. The C side does not write to them.
+        // - The request is valid, and not used after the call. There are `n` cookies, which the
+        //   operations of a table of `B` expect, and at least as many affinities, if any. The C side
+        //   does not write to them.
         // - There is room for `n` pointers, which is not that of the cookies.
         let res = to_count(unsafe {
             bindings::msi_table_alloc_vectors(table.ptr.as_ptr(), &req, min, n, ptrs)
@@ -867,7 +887,8 @@ impl<'a, B: Backing> Vector<'a, B> {
     /// # Ok::<(), Error>(())
     /// ```
     pub fn set_affinity(&self, mask: &Cpumask) -> Result {
-        // SAFETY: The interrupt exists as long as the vector, and `mask` is valid.
+        // SAFETY: `irq_set_affinity()` takes any number; this is one of an interrupt which exists, as
+        // it does as long as the vector. `mask` is valid, and is copied.
         to_result(unsafe { bindings::irq_set_affinity(self.irq(), mask.as_raw()) })
     }
 
@@ -934,7 +955,9 @@ impl<B: Backing> Deref for Vector<'_, B> {
 
     #[inline]
     fn deref(&self) -> &VectorRef<B> {
-        // SAFETY: By the type invariants. `self` owns the cookie, and takes it back when dropped.
+        // SAFETY: By the type invariants the vector is valid, as long as `self`, and was allocated
+        // from a table of `B` with a foreign-owned `B::Cookie`. `self` owns that, and takes it back
+        // when it is dropped, so not while it is borrowed.
         unsafe { VectorRef::from_raw(self.as_raw()) }
     }
 }
