@@ -447,8 +447,9 @@ struct Data<B> {
 ///
 /// # Invariants
 ///
-/// - `ptr` is valid, and was created for `data` on `dev`.
-/// - Everybody who frees `ptr` other than this type does so when `dev` is unbound.
+/// - `ptr` is a table, and was created for `data` on `dev`.
+/// - Everybody who frees `ptr` other than this type does so when `dev` is unbound. So it is valid as
+///   long as there is an `Inner<'a, B>`, whose `dev` is bound.
 #[pin_data(PinnedDrop)]
 struct Inner<'a, B: Backing> {
     /// How many handles there are. An `Arc` can not count those of a batch at a time.
@@ -461,19 +462,24 @@ struct Inner<'a, B: Backing> {
     _invariant: PhantomData<fn(B) -> B>,
 }
 
-// SAFETY: The functions that take a `struct msi_table` may be called from any thread, and `B` is
-// `Send`.
+// SAFETY: The functions that take a `struct msi_table` may be called from any thread, and so may
+// `msi_table_free()`. Of the fields, `B` is `Send`, a mutex may be dropped by any thread, and the
+// device is shared, which is `Sync`.
 unsafe impl<B: Backing> Send for Inner<'_, B> {}
 
-// SAFETY: Vectors may be allocated and freed concurrently, everything else only reads, and `B` is
-// `Sync`.
+// SAFETY:
+// - Of the functions which get the table by a shared reference, allocation, free and
+//   `msi_table_restore()` may run concurrently with each other and with themselves;
+//   `msi_table_enable()` takes the lock of an allocation; all others only read what the table was
+//   created with, or its kind, which is a word.
+// - The count is atomic, a mutex and a device are `Sync`, and so is `B`.
 unsafe impl<B: Backing> Sync for Inner<'_, B> {}
 
 impl<B: Backing> Inner<'_, B> {
     /// Counts `n` more handles.
     #[inline]
     fn get(&self, n: c_int) {
-        // SAFETY: The count is valid, and not zero since there is a reference to `self`.
+        // SAFETY: The count is valid since `self` is.
         unsafe { bindings::refcount_add(n, self.refs.get()) };
     }
 
@@ -481,23 +487,27 @@ impl<B: Backing> Inner<'_, B> {
     ///
     /// # Safety
     ///
-    /// These handles must not be used, nor dropped, any more.
+    /// `obj` must have `n` handles, which are counted, and which are neither used nor dropped any
+    /// more.
     #[inline]
     unsafe fn put(obj: NonNull<Self>, n: c_int) {
-        // SAFETY: The handles which are counted keep `obj` valid.
+        // SAFETY: `obj` is valid as long as a handle is counted, which these are. So the field is
+        // in bounds.
         let refs = unsafe { &raw const (*obj.as_ptr()).refs };
 
-        // SAFETY: As above.
+        // SAFETY: The count is valid for the access which takes these handles off. `obj` is not
+        // used after it, unless it was the last one.
         if unsafe { bindings::refcount_sub_and_test(n, Opaque::cast_into(refs)) } {
-            // SAFETY: There is no handle any more. `Table::create` has made it with a `KBox`, and
-            // it has not been moved since.
+            // SAFETY: There is no handle any more, so nobody else frees or uses `obj`.
+            // `Table::create` has made it with a `KBox`, and it has not been moved since.
             drop(unsafe { Pin::new_unchecked(KBox::from_raw(obj.as_ptr())) });
         }
     }
 }
 
-// SAFETY: An object is freed when the last handle is not counted any more. All of them are made by
-// `Table::create`, with the count of one.
+// SAFETY: `inc_ref` counts one more, and `put` frees an object, which `Table::create` has made with
+// a count of one, only when the last one is taken off. If the count overflows it saturates, and the
+// object is leaked.
 unsafe impl<B: Backing> AlwaysRefCounted for Inner<'_, B> {
     #[inline]
     fn inc_ref(&self) {
@@ -506,7 +516,8 @@ unsafe impl<B: Backing> AlwaysRefCounted for Inner<'_, B> {
 
     #[inline]
     unsafe fn dec_ref(obj: NonNull<Self>) {
-        // SAFETY: By the safety requirements of this function.
+        // SAFETY: By the safety requirements of this function this is one handle, which was counted
+        // and is not used any more.
         unsafe { Self::put(obj, 1) };
     }
 }
@@ -515,8 +526,9 @@ unsafe impl<B: Backing> AlwaysRefCounted for Inner<'_, B> {
 impl<B: Backing> PinnedDrop for Inner<'_, B> {
     fn drop(self: Pin<&mut Self>) {
         // SAFETY: By the type invariants the table is valid, and has not been freed since the
-        // device is still bound. Its vectors hold a reference to `self`, so there are none, and
-        // nothing else uses the table.
+        // device is still bound. Tables and vectors hold a reference to `self`, so none is left
+        // which uses it. What the C side frees with it, vectors whose handles were leaked, are not
+        // there either, as they have leaked their reference.
         unsafe { bindings::msi_table_free(self.ptr.as_ptr()) };
     }
 }
@@ -565,8 +577,10 @@ impl<'a, B: Backing> Table<'a, B> {
     ///
     /// # Safety
     ///
-    /// `create` must return an error pointer, or a new table on `dev`, whose data is what `create`
-    /// got if the table has operations of its own.
+    /// `create` must return an error pointer, or a new table on `dev` which nobody else frees before
+    /// `dev` is unbound. If the table has operations of its own then they must expect what `create`
+    /// got as its data: an initialized `Data<B>`, which stays where it is and is dropped after the
+    /// table is freed, or not at all.
     unsafe fn create<E>(
         dev: &'a Device<Bound>,
         store: impl PinInit<B, E>,
@@ -578,14 +592,14 @@ impl<'a, B: Backing> Table<'a, B> {
         // INVARIANT: By the safety requirements of this function. The C side frees a table by
         // itself only when its device is unbound.
         let init = try_pin_init!(&this in Inner {
-            // SAFETY: There are no requirements.
+            // SAFETY: `REFCOUNT_INIT` has no requirements.
             refs: Opaque::new(unsafe { bindings::REFCOUNT_INIT(1) }),
             data <- try_pin_init!(Data {
                 store <- store,
                 bus <- new_bus(),
             }? Error),
             ptr: {
-                // SAFETY: `this` is valid, so the field is in bounds.
+                // SAFETY: `this` is allocated, so the field is in bounds. It was initialized before.
                 let data = unsafe { &raw mut (*this.as_ptr()).data };
 
                 NonNull::new(from_err_ptr(create(data)?)?).ok_or(ENOMEM)?
@@ -594,14 +608,14 @@ impl<'a, B: Backing> Table<'a, B> {
             _invariant: PhantomData,
         }? Error);
 
-        // SAFETY: It is not moved: `Inner::put` drops it where it is.
+        // SAFETY: `inner` is not moved out of the box: `Inner::put` drops it where it is.
         let inner =
             unsafe { Pin::into_inner_unchecked(KBox::pin_init::<Error>(init, GFP_KERNEL)?) };
         // SAFETY: What comes from a box is not null.
         let inner = unsafe { NonNull::new_unchecked(KBox::into_raw(inner)) };
 
         Ok(Self {
-            // SAFETY: It is valid, and the one handle which is counted is this.
+            // SAFETY: `inner` is valid, and its count is one, which is the handle made here.
             inner: unsafe { ARef::from_raw(inner) },
         })
     }
@@ -773,7 +787,7 @@ impl<'a, B: Backing> Table<'a, B> {
     #[inline]
     pub fn restore(&self) {
         // SAFETY: By the type invariants of `Inner` the table is valid, and still exists since the
-        // device is bound.
+        // device is bound. It may be restored concurrently with everything.
         unsafe { bindings::msi_table_restore(self.inner.ptr.as_ptr()) };
     }
 

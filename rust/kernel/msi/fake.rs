@@ -45,7 +45,7 @@ use core::ptr::NonNull;
 ///
 /// # Invariants
 ///
-/// `0` is a valid `struct msi_fake_parent` which `self` owns.
+/// `0` is a valid `struct msi_fake_parent`, which `self` owns: nobody else destroys it.
 ///
 /// # Examples
 ///
@@ -68,19 +68,20 @@ use core::ptr::NonNull;
 /// ```
 pub struct Parent(NonNull<bindings::msi_fake_parent>);
 
-// SAFETY: The functions that take a `struct msi_fake_parent` may be called from any thread.
+// SAFETY: The functions that take a `struct msi_fake_parent`, and the one which destroys it, may be
+// called from any thread.
 unsafe impl Send for Parent {}
 
 // SAFETY: The functions that take a `struct msi_fake_parent` may be called concurrently, except for
-// the one which destroys it.
+// the one which destroys it. That is called by `Drop` only, when there is no reference.
 unsafe impl Sync for Parent {}
 
 impl Parent {
     fn create(nr_vectors: u32, flags: u32) -> Result<Arc<Self>> {
-        // SAFETY: There are no requirements.
+        // SAFETY: `msi_fake_parent_create()` takes any number, and refuses flags it does not know.
         let ptr = from_err_ptr(unsafe { bindings::msi_fake_parent_create(nr_vectors, flags) })?;
 
-        // INVARIANT: `ptr` was just created.
+        // INVARIANT: `ptr` was just created, and nobody else knows of it.
         Ok(Arc::new(
             Self(NonNull::new(ptr).ok_or(ENOMEM)?),
             GFP_KERNEL,
@@ -145,7 +146,8 @@ impl Parent {
     /// See [`Options::parent`](super::Options::parent).
     #[inline]
     pub fn domain(&self) -> NonNull<bindings::irq_domain> {
-        // SAFETY: By the type invariant the parent is valid. It has a domain.
+        // SAFETY: By the type invariant the parent is valid. Creating one without a domain fails, so
+        // it has one, which is not null.
         unsafe { NonNull::new_unchecked(bindings::msi_fake_parent_domain(self.0.as_ptr())) }
     }
 
@@ -244,8 +246,10 @@ impl Parent {
 
 impl Drop for Parent {
     fn drop(&mut self) {
-        // SAFETY: By the type invariant the parent is valid, and owned. Each `FakeDevice` holds a
-        // reference to its parent for longer than the device is bound, so there are no tables.
+        // SAFETY: By the type invariant the parent is valid, and owned, so nobody else uses it. All
+        // tables on it have been freed: those on a `FakeDevice`, which holds a reference to its
+        // parent until the device is unbound; and those of `Options::parent`, whose safety
+        // requirements say that their devices are unbound by now.
         unsafe { bindings::msi_fake_parent_destroy(self.0.as_ptr()) };
     }
 }
@@ -297,8 +301,9 @@ impl FakeDevice {
         };
         let raw = dev.as_ref().as_raw();
 
-        // SAFETY: Both are valid, and the device, which nobody else knows, is unbound before the
-        // parent is destroyed.
+        // SAFETY: Both are valid, and nobody else knows of the device yet, so there is no table on
+        // it. The parent outlives its driver: `dev` owns a reference to the parent, and unbinds
+        // the device before it drops that, or is leaked with both.
         unsafe { bindings::msi_fake_parent_attach(dev.parent.0.as_ptr(), raw) };
 
         Ok(dev)
@@ -492,8 +497,12 @@ impl Registers {
 }
 
 #[cfg(any(not(CONFIG_INDIRECT_IOMEM), CONFIG_INDIRECT_IOMEM_FALLBACK))]
-// SAFETY: The memory is that of the vector, which is neither changed nor dropped before `self`, and
-// which may be accessed like MMIO.
+// SAFETY:
+// - The region is the memory of the vector's elements, which are initialized. They are atomics and
+//   any value of theirs is fine, so nothing goes wrong if they are written behind their back. Where
+//   this is compiled, MMIO is accessed like memory.
+// - The vector is private and not changed, so its memory stays where it is until `self` is dropped.
+// - `self` borrows nothing.
 unsafe impl Mapping for Registers {
     fn region(&self, _dev: &device::Device<Bound>) -> Result<MmioRaw<Region>> {
         MmioRaw::new_region(

@@ -137,7 +137,7 @@ impl<B: Backing, T: irq::ThreadedHandler> ThreadedHandler<B> for T {
 /// # Invariants
 ///
 /// The handler of `vector` was registered with a pointer to `Self`. Everybody who frees it other
-/// than this type does so when the device is unbound.
+/// than this type does so when the device is unbound. Nobody has a mutable reference to `vector`.
 #[pin_data(PinnedDrop)]
 pub struct Interrupt<'a, T, B: Backing = super::Pci> {
     vector: Vector<'a, B>,
@@ -180,7 +180,8 @@ impl<'a, T, B: Backing> Interrupt<'a, T, B> {
     /// See [`Handler`].
     #[inline]
     pub fn synchronize(&self) {
-        // SAFETY: By the type invariants this interrupt is requested.
+        // SAFETY: `synchronize_irq()` takes any number. This is one of an interrupt which exists, as
+        // it does as long as the vector.
         unsafe { bindings::synchronize_irq(self.vector.irq()) };
     }
 
@@ -231,18 +232,20 @@ impl<'a, T, B: Backing> Interrupt<'a, T, B> {
     /// # Ok::<(), Error>(())
     /// ```
     pub fn free_irq(this: Pin<KBox<Self>>) -> Vector<'a, B> {
-        // SAFETY: What is pinned does not move before it is dropped in place.
+        // SAFETY: The interrupt is not moved: below, all of it that is pinned is dropped where it is.
         let this = KBox::into_raw(unsafe { Pin::into_inner_unchecked(this) });
         // SAFETY: `this` is valid and owned. Neither its own `Drop` implementation nor that of its
-        // vector runs below, so the vector has one owner.
+        // vector runs below, so the vector has one owner. The handler, which may use the field
+        // meanwhile, only reads it.
         let vector = unsafe { ptr::read(&raw const (*this).vector) };
 
         // SAFETY: As in the `Drop` implementation.
         unsafe { bindings::msi_vector_free_irq(vector.as_raw()) };
 
-        // SAFETY: The handler does not run any more, and is not used after this.
+        // SAFETY: The handler is valid, owned, does not run any more, and is not used after this.
         unsafe { ptr::drop_in_place(&raw mut (*this).handler) };
-        // SAFETY: The box was taken apart above, and this has the same layout.
+        // SAFETY: `this` comes from `into_raw` of a box with the same allocator, and `MaybeUninit`
+        // has the same layout. It needs not be initialized, and drops nothing.
         drop(unsafe { KBox::<MaybeUninit<Self>>::from_raw(this.cast()) });
 
         vector
@@ -262,9 +265,11 @@ impl<T, B: Backing> Registered for Interrupt<'_, T, B> {
 #[pinned_drop]
 impl<T, B: Backing> PinnedDrop for Interrupt<'_, T, B> {
     fn drop(self: Pin<&mut Self>) {
-        // SAFETY: The vector is valid. Nobody else can free or register a handler, since `self`
-        // owns the vector and the device is still bound. This waits for running handlers, so none
-        // uses `self` after it.
+        // SAFETY: The vector is valid. `msi_vector_request_irq()`, `msi_vector_free_irq()` and
+        // `msi_vector_free_handler()` do not run on it at the same time: they are called with a
+        // vector which the caller owns, and that is `self`; or by the C side when the device is
+        // unbound, which it is not yet. This waits for running handlers, so none uses `self` after
+        // it.
         unsafe { bindings::msi_vector_free_irq(self.vector.as_raw()) };
     }
 }
@@ -322,8 +327,9 @@ impl<R: Registered> Callbacks<R> {
     /// # Safety
     ///
     /// - `vector` must be valid, and nobody must install or free a handler on it meanwhile.
-    /// - `dev_id` must be valid, and what the handler and the store of the table refer to as well,
-    ///   until the handler is freed.
+    /// - `dev_id` must point to an initialized `R`, of which there are only shared references until
+    ///   the handler is freed. It must be valid until then, and so must be what the handler and the
+    ///   store of the table refer to.
     pub(super) unsafe fn request(
         &self,
         vector: *mut bindings::msi_vector,
@@ -332,8 +338,11 @@ impl<R: Registered> Callbacks<R> {
         dev_id: *mut R,
     ) -> Result {
         // SAFETY:
-        // - By the safety requirements of this function, and the type invariants.
-        // - `name` is a C string, as the format wants, and is copied.
+        // - By the safety requirements of this function `vector` is valid, and there is no other
+        //   call for it at the same time.
+        // - By the type invariants the callbacks expect a pointer to an `R`. By the safety
+        //   requirements of this function `dev_id` is one, as long as they may be called.
+        // - The format wants one C string. That is `name`, which is copied.
         to_result(unsafe {
             bindings::msi_vector_request_irq(
                 vector,
@@ -350,7 +359,7 @@ impl<R: Registered> Callbacks<R> {
 
 /// # Safety
 ///
-/// `dev_id` must point to an `R` which is valid during the call.
+/// `dev_id` must point to an `R` which is valid, and only shared, during the call.
 unsafe extern "C" fn handle_irq<R: Registered>(
     _irq: c_int,
     dev_id: *mut c_void,
@@ -358,7 +367,7 @@ unsafe extern "C" fn handle_irq<R: Registered>(
 where
     R::Handler: Handler<R::Backing>,
 {
-    // SAFETY: By the safety requirements of this function.
+    // SAFETY: By the safety requirements of this function `dev_id` is a valid `R`, which is shared.
     let (handler, vector, store) = unsafe { &*dev_id.cast::<R>() }.parts();
 
     bindings::irqreturn_t(handler.handle(vector, store) as c_uint)
@@ -366,7 +375,7 @@ where
 
 /// # Safety
 ///
-/// `dev_id` must point to an `R` which is valid during the call.
+/// `dev_id` must point to an `R` which is valid, and only shared, during the call.
 unsafe extern "C" fn handle_threaded_irq<R: Registered>(
     _irq: c_int,
     dev_id: *mut c_void,
@@ -374,7 +383,7 @@ unsafe extern "C" fn handle_threaded_irq<R: Registered>(
 where
     R::Handler: ThreadedHandler<R::Backing>,
 {
-    // SAFETY: By the safety requirements of this function.
+    // SAFETY: By the safety requirements of this function `dev_id` is a valid `R`, which is shared.
     let (handler, vector, store) = unsafe { &*dev_id.cast::<R>() }.parts();
 
     bindings::irqreturn_t(handler.handle(vector, store) as c_uint)
@@ -382,7 +391,7 @@ where
 
 /// # Safety
 ///
-/// `dev_id` must point to an `R` which is valid during the call.
+/// `dev_id` must point to an `R` which is valid, and only shared, during the call.
 unsafe extern "C" fn thread_fn<R: Registered>(
     _irq: c_int,
     dev_id: *mut c_void,
@@ -390,7 +399,7 @@ unsafe extern "C" fn thread_fn<R: Registered>(
 where
     R::Handler: ThreadedHandler<R::Backing>,
 {
-    // SAFETY: By the safety requirements of this function.
+    // SAFETY: By the safety requirements of this function `dev_id` is a valid `R`, which is shared.
     let (handler, vector, store) = unsafe { &*dev_id.cast::<R>() }.parts();
 
     bindings::irqreturn_t(handler.handle_threaded(vector, store) as c_uint)
@@ -401,8 +410,8 @@ impl<'a, B: Backing> Vector<'a, B> {
     ///
     /// # Safety
     ///
-    /// `T` must be `'static`, or the caller must see to it that the interrupt is dropped before
-    /// what `T` borrows ends.
+    /// `T` must be `'static`, or the caller must see to it that the interrupt is dropped, or the
+    /// device unbound, before what `T` borrows ends.
     unsafe fn request<T, E>(
         self,
         callbacks: Callbacks<Interrupt<'a, T, B>>,
@@ -421,12 +430,14 @@ impl<'a, B: Backing> Vector<'a, B> {
             _pin: PhantomPinned,
             _: {
                 // SAFETY:
-                // - The vector is valid, and owned, so nobody else registers or frees a handler.
-                // - All fields are initialized, so the callbacks may be called at once.
+                // - The vector is valid, and owned, so nobody else installs or frees a handler: the
+                //   C side does so by itself only when the device is unbound.
+                // - All fields are initialized, so the callbacks may be called at once, and from
+                //   here on there are only shared references to them.
                 // - `this` is pinned: it is valid until it is dropped, which frees the handler
                 //   before, and forever if it is leaked. By the safety requirements of this
-                //   function, of `Table::new_with_lt` and of `Mapping` the same holds for what its
-                //   handler and the store of its table refer to.
+                //   function, of `Table::new_with_lt` and of `Mapping` what its handler and the
+                //   store of its table refer to, or what is done with it, is valid as long.
                 unsafe { callbacks.request(vector.as_raw(), flags, &name, this.as_ptr()) }?;
             },
         }? Error)
@@ -521,7 +532,7 @@ impl<'a, B: Backing> Vector<'a, B> {
         T: Handler<B> + 'static,
         Error: From<E>,
     {
-        // SAFETY: `T` is `'static`.
+        // SAFETY: `T` is `'static`, so there is nothing whose borrow could end.
         unsafe { self.request_irq_with_lt(flags, name, handler) }
     }
 
@@ -660,7 +671,7 @@ impl<'a, B: Backing> Vector<'a, B> {
         T: ThreadedHandler<B> + 'static,
         Error: From<E>,
     {
-        // SAFETY: `T` is `'static`.
+        // SAFETY: `T` is `'static`, so there is nothing whose borrow could end.
         unsafe { self.request_threaded_irq_with_lt(flags, name, handler) }
     }
 

@@ -137,8 +137,9 @@ impl<B: Backing + 'static> Slot<B> {
     /// Frees the handler, if there is one.
     fn free_irq(&mut self) {
         if let Some(vector) = &self.vector {
-            // SAFETY: The vector is valid. By the type invariant nobody installs or frees a handler
-            // at the same time.
+            // SAFETY: The vector is valid, since it is in the slot. By the type invariant nobody
+            // installs or frees a handler at the same time: there is a `&mut` to the slot, and so
+            // the lock is held.
             unsafe { bindings::msi_vector_free_irq(vector.as_raw()) };
         }
     }
@@ -189,11 +190,15 @@ impl<B: Backing + 'static> Lent<B> {
     /// See [`Lent`].
     pub fn new(vector: Vector<'_, B>) -> Result<Self> {
         let dev = vector.device();
-        // SAFETY: Lifetimes make no difference for the layout. The vector borrows from nothing but
-        // its device and its table, which exist until the device is unbound. It is dropped before:
-        // by `Owner`, a resource of the device, which is released before the older one of the
-        // table. If creating that fails then it is dropped at once. Nobody gets it out of the slot,
-        // and `try_access_with` shortens the lifetime.
+        // SAFETY:
+        // - Lifetimes make no difference for the layout, and `B` is `'static`. So the lifetime is
+        //   that of the device only: for which it is bound, and its table exists.
+        // - The vector does not outlive that. It is dropped by `Owner`, a resource of the device,
+        //   which is released before the older one of the table, and while the device still
+        //   counts as bound. If creating that resource fails then the vector is dropped at once.
+        // - Nobody sees the lifetime: the vector does not leave the slot but to be dropped, and
+        //   `try_access_with` shortens it to that of a closure, during which the lock is held. So
+        //   `Owner` waits, and with it the unbinding of the device.
         let vector = unsafe { mem::transmute::<Vector<'_, B>, Vector<'static, B>>(vector) };
         // INVARIANT: The vector was owned, so it has no handler.
         let slot = Slot {
@@ -339,14 +344,16 @@ impl<B: Backing + 'static> Lent<B> {
                     return Err(ENODEV);
                 }
                 // SAFETY:
-                // - There is no other vector in the slot than the one which was there before, and
-                //   it is valid. `_borrower` is the only one, so there is no handler. The lock is
-                //   held, so nobody installs or frees one.
-                // - All fields are initialized, so the callbacks may be called at once.
+                // - A vector is put into the slot once, by `Lent::new`. So the one which is there
+                //   now is that of `vector`, and it is valid.
+                // - The lock is held, so nobody installs or frees a handler. `_borrower` is the only
+                //   one, so there is none.
+                // - All fields are initialized, so the callbacks may be called at once, and from
+                //   here on there are only shared references to them.
                 // - `this` is pinned: it is valid until it is dropped, which drops the borrower and
-                //   so frees the handler before, and forever if it is leaked. `T` is `'static`. By
-                //   the safety requirements of `Table::new_with_lt` what the store refers to is
-                //   valid, too.
+                //   so frees the handler before, and forever if it is leaked. `T` and `B` are
+                //   `'static`, so what they refer to is valid as well. `vector` and `store` are until
+                //   `Owner` drops the vector, which frees the handler before.
                 unsafe { callbacks.request(vector.as_ptr(), flags, &name, this.as_ptr()) }?;
             },
         }? Error)
@@ -472,11 +479,13 @@ pub struct LentInterrupt<T, B: Backing + 'static = super::Pci> {
     _pin: PhantomPinned,
 }
 
-// SAFETY: The borrower and the handler are `Send`. The pointers are for the handler only, and may
-// be used by any thread.
+// SAFETY: The borrower and the state, which own a vector, are `Send`, and so is the handler. The
+// pointers are for the callbacks of the handler only, and may be used by any thread: `VectorRef<B>`
+// and `B` are `Sync`.
 unsafe impl<T: Send, B: Backing + 'static> Send for LentInterrupt<T, B> {}
 
-// SAFETY: A shared interrupt gives access to the handler only, and synchronizes with it.
+// SAFETY: A shared interrupt gives access to the handler, which is `Sync`, and to the state, an `Arc`
+// of a mutex whose content is `Send`. The pointers are not used by it.
 unsafe impl<T: Sync, B: Backing + 'static> Sync for LentInterrupt<T, B> {}
 
 impl<T, B: Backing + 'static> LentInterrupt<T, B> {
@@ -500,8 +509,9 @@ impl<T, B: Backing + 'static> LentInterrupt<T, B> {
     /// See [`Lent`].
     pub fn synchronize(&self) {
         if let Some(vector) = &self.state.lock().vector {
-            // SAFETY: The interrupt exists as long as the vector, which nobody takes out of the
-            // slot while it is locked.
+            // SAFETY: `synchronize_irq()` takes any number. This is one of an interrupt which
+            // exists, as it does as long as the vector, which nobody takes out of the slot while it
+            // is locked.
             unsafe { bindings::synchronize_irq(vector.irq()) };
         }
     }
@@ -513,9 +523,12 @@ impl<T, B: Backing + 'static> Registered for LentInterrupt<T, B> {
 
     #[inline]
     fn parts(&self) -> (&T, &VectorRef<B>, &B) {
-        // SAFETY: This is called by the handler, so by the type invariants both are valid.
+        // SAFETY: This is called by the handler, and what it returns is not used after that has
+        // returned. So by the type invariants the store is valid, and it is only shared.
         let store = unsafe { self.store.as_ref() };
-        // SAFETY: As above. The vector is one of a table of `B`, with its cookie.
+        // SAFETY: In the same way the vector is valid. It is one of a table of `B`, and its cookie a
+        // foreign-owned `B::Cookie`: it belongs to a `Vector<B>`, which takes it back after it has
+        // freed the vector.
         let vector = unsafe { VectorRef::from_raw(self.vector.as_ptr()) };
 
         (&self.handler, vector, store)

@@ -107,14 +107,18 @@ impl Layout {
 ///
 /// # Safety
 ///
-/// - The region which `region` returns must stay mapped until `self` is dropped, even if it is
-///   moved, or until the device resources of `dev` which are older than the call are released, if
-///   that comes first. Unless it fails it must always return the same.
+/// - The region which `region` returns must be mapped, and safe code must not go wrong by any access
+///   of 32 bits to it: the C side writes to what [`Layout`] says.
+/// - It must stay mapped until `self` is dropped, even if that is moved, or until the device
+///   resources of `dev` which are older than the call are released, if that comes first. Unless
+///   `region` fails it must always return the same.
 /// - As long as `self` is not dropped and `dev` is bound, a `&Self` must be sound to use for safe
 ///   code, even after the end of a lifetime in the type. When the handles of a table are leaked
 ///   then its handlers still get the mapping, by [`Mmio::mapping`], while what the mapping borrowed
 ///   may be gone. So it may borrow, from the device for example, to be dropped in time; but what is
-///   safe to do with a reference to it must not use what it borrows.
+///   safe to do with a reference to it must not use what it borrows. No method which is added to
+///   such a type may either: one of `pci::Bar` that takes `&self` and uses its device, say, makes
+///   the implementation for it unsound.
 pub unsafe trait Mapping: Send + Sync {
     /// Returns the registers.
     ///
@@ -126,8 +130,8 @@ pub unsafe trait Mapping: Send + Sync {
     fn region(&self, dev: &Device<Bound>) -> Result<MmioRaw<Region>>;
 }
 
-// SAFETY: Both requirements are those of `M`, which is not dropped before `self`, and which is all
-// that `self` gives access to.
+// SAFETY: The requirements are those of `M`, which is not dropped before `self`, nor moved or
+// exchanged while it is shared. It is all that `self` gives access to.
 unsafe impl<M: Mapping> Mapping for Arc<M> {
     #[inline]
     fn region(&self, dev: &Device<Bound>) -> Result<MmioRaw<Region>> {
@@ -151,17 +155,23 @@ where
 #[cfg(CONFIG_HAS_IOMEM)]
 macro_rules! impl_mapping {
     ($owned:ty, $devres:ty) => {
-        // SAFETY: The region stays mapped until `self` is dropped. It is all that a reference gives
-        // access to: the device is used by `Drop` and by what consumes `self`.
+        // SAFETY:
+        // - The region is that of a mapping, on which safe code may do any access.
+        // - It stays mapped until `self` is dropped, and does not change.
+        // - The region is all that a reference gives access to: the device is used by `Drop` and by
+        //   what consumes `self`. There is no other method which takes `&self` outside of its own
+        //   module.
         unsafe impl<const SIZE: usize> Mapping for $owned {
             fn region(&self, _dev: &Device<Bound>) -> Result<MmioRaw<Region>> {
                 region(self)
             }
         }
 
-        // SAFETY: The region stays mapped until `self` is dropped, or released together with the
-        // other resources of its device. That is `dev`, and `self` is older than the call. It
-        // borrows nothing.
+        // SAFETY:
+        // - The region is that of a mapping, on which safe code may do any access.
+        // - It stays mapped until `self` is dropped, or released together with the other resources
+        //   of its device. That is `dev`, or `access` fails, and `self` is older than the call.
+        // - `self` borrows nothing.
         unsafe impl<const SIZE: usize> Mapping for $devres {
             fn region(&self, dev: &Device<Bound>) -> Result<MmioRaw<Region>> {
                 // That of an earlier binding is gone, which `access` does not look at.
@@ -363,16 +373,19 @@ impl<M: Mapping, C: ForeignOwnable + Send + Sync + 'static> Mmio<M, C> {
 
     /// # Safety
     ///
-    /// Must only be called by the C side, for a vector of a table of `Table::mmio`.
+    /// Must only be called by the C side, for a vector of a table which `Table::mmio` has created of
+    /// a `Self`.
     unsafe extern "C" fn bits(vector: *const bindings::msi_vector) -> u32 {
         // SAFETY:
         // - The C side passes a valid vector, whose table is valid.
-        // - `Table::mmio` gave the table its data. The handles own that; if they are leaked, so is
-        //   it. What the mapping borrows is not used here.
+        // - `Table::mmio` gave the table its data, which was initialized before. The handles own
+        //   it, and drop it after the table is freed; if they are leaked, so is it. What the
+        //   mapping borrows is not used here.
         let data: &Data<Self> =
             unsafe { &*bindings::msi_table_data(bindings::msi_vector_table(vector)).cast() };
-        // SAFETY: The vector is valid during the call. Its cookie is a `C`, which is there before
-        // the first and after the last call for the vector.
+        // SAFETY: The vector is valid during the call, which is as long as it is borrowed. It is
+        // one of a table of `Self`, and its cookie a foreign-owned `C`, which is there from before
+        // the first until after the last call for the vector.
         let vector: &VectorRef<Self> = unsafe { VectorRef::from_raw(vector.cast_mut()) };
 
         data.store.bits.map_or(0, |bits| bits(vector.cookie()))
@@ -432,7 +445,7 @@ where
 
         let create = |data: *mut Data<Mmio<M, C>>| {
             let info = options.to_info(name)?;
-            // SAFETY: `data` is initialized, and only borrowed by this function.
+            // SAFETY: `data` is initialized, and nobody else knows of it before there is a table.
             let layout = unsafe { &(*data).store }.to_raw(dev, info.size)?;
             let info = bindings::msi_table_info {
                 mmio: &layout,
@@ -444,17 +457,20 @@ where
             // - `dev` is valid and bound.
             // - `info`, its name and the layout are valid, and are not used after the call. Its
             //   parent is, if there is one, by the safety requirements of `Options::parent`.
-            // - The registers are inside the region of the mapping. By the safety requirements of
-            //   `Mapping` they stay mapped until the mapping is dropped, which the handles own and
-            //   `Inner` drops after the table; or until older resources of `dev` are released,
-            //   which frees the table before. The handlers of a table which is leaked may use the
-            //   mapping all the same.
+            // - The registers are inside the region of the mapping: `to_raw` has checked that all
+            //   `size` blocks are, and the C side refuses offsets which are not inside a block, and
+            //   what is not aligned.
+            // - By the safety requirements of `Mapping` any access to them is fine, and they stay
+            //   mapped until the mapping is dropped, which the handles own and `Inner` drops after
+            //   the table; or until older resources of `dev` are released, which frees the table
+            //   before. The handlers of a table which is leaked may use the mapping all the same.
             // - If the layout has `bits`, then that is for a table whose data is the `Data` of this
             //   store.
             Ok(unsafe { bindings::msi_allocate_table(dev.as_raw(), &info) })
         };
 
-        // SAFETY: This creates a table on `dev`, and makes what it gets the data of the table.
+        // SAFETY: This creates a table on `dev`, and makes what it gets the data of the table. That
+        // has operations of the C side, which do not use it, and `bits`, which expects it.
         unsafe { Self::create(dev, store, create) }
     }
 }

@@ -440,13 +440,16 @@ impl<'a, S: Store> Table<'a, S> {
             // - `dev` is valid and bound.
             // - `info` and its name are valid, and are not used after the call. Its parent is, if
             //   there is one, by the safety requirements of `Options::parent`.
-            // - The operations are those for a table whose data is the `Data` of an `S`. The
-            //   handles own it, and the caller sees to it that it is valid until they are dropped
-            //   or the device unbound.
+            // - The operations are static, complete as `VTable` asserts, and those for a table whose
+            //   data is the `Data` of an `S`. The handles own it, so it is dropped after the table
+            //   is freed, and the caller sees to it that what it borrows is valid until they are
+            //   dropped or the device is unbound. They may be called concurrently for different
+            //   vectors, and `S` is `Sync`.
             Ok(unsafe { bindings::msi_allocate_table(dev.as_raw(), &info) })
         };
 
-        // SAFETY: This creates a table on `dev`, and makes what it gets the data of the table.
+        // SAFETY: This creates a table on `dev`, and makes what it gets the data of the table. Its
+        // operations, `VTable::<S>::OPS`, expect that.
         unsafe { Self::create(dev, store, create) }
     }
 }
@@ -506,9 +509,10 @@ impl<S: Store> VTable<S> {
     #[inline]
     unsafe fn data<'b>(table: *mut bindings::msi_table) -> &'b Data<S> {
         // SAFETY:
-        // - Operations are called for a valid table.
-        // - `Table::new_with_lt` gave it its data, and its caller sees to it that this is valid
-        //   while operations are called.
+        // - Operations are called for a valid table, which was created with `Self::OPS`.
+        // - That did `Table::new_with_lt`, with a `Data<S>` as data, which was initialized before.
+        //   It is only shared from then on, and dropped after the table, so it is valid while
+        //   operations are called. The caller of `new_with_lt` sees to it that what it borrows is.
         unsafe { &*bindings::msi_table_data(table).cast() }
     }
 
@@ -520,11 +524,13 @@ impl<S: Store> VTable<S> {
     /// - `'b` must not exceed that call.
     #[inline]
     unsafe fn borrow<'b>(vector: *mut bindings::msi_vector) -> (&'b S, &'b VectorRef<S>) {
-        // SAFETY: Operations are called with a valid vector of the table. The rest is required of
-        // the caller.
+        // SAFETY: Operations are called with a valid vector, of the table which they are called for.
+        // The rest is required of the caller.
         let data = unsafe { Self::data(bindings::msi_vector_table(vector)) };
 
-        // SAFETY: The vector is valid during the call, and its table is that of an `S`.
+        // SAFETY: The vector is valid during the call, and was allocated from a table of `S`: with
+        // a cookie which is a foreign-owned `S::Cookie` from before the first until after the last
+        // call for the vector, and is not borrowed mutably.
         (&data.store, unsafe { VectorRef::from_raw(vector) })
     }
 
@@ -603,7 +609,7 @@ impl<S: Store> VTable<S> {
         // SAFETY: By the safety requirements of this function.
         let data = unsafe { Self::data(table) };
 
-        // `unlock` takes it back.
+        // The lock stays taken: `unlock` makes another guard of it.
         mem::forget(data.bus.lock());
     }
 
@@ -613,7 +619,9 @@ impl<S: Store> VTable<S> {
     unsafe extern "C" fn unlock(table: *mut bindings::msi_table) {
         // SAFETY: By the safety requirements of this function.
         let data = unsafe { Self::data(table) };
-        // SAFETY: The C side calls this after `lock`, in the same thread, so it owns the lock.
+        // SAFETY: The C side calls this once after each `lock` for the table, and in the same
+        // thread. So this thread owns the lock, and there is no guard of it: `lock` has forgotten
+        // its own. The state of a mutex is `()`.
         let guard = unsafe { Guard::new(&data.bus, ()) };
 
         data.store.flush();
