@@ -12,6 +12,7 @@ use kernel::{
     faux,
     msi::{
         Affinity,
+        Cookies,
         Layout,
         Message,
         Mmio,
@@ -90,6 +91,39 @@ pub fn batch_outlives_device() -> Result {
     drop(dev); //[batch_outlives_device]~ E0505
     drop(vectors);
     Ok(())
+}
+
+/// Also if it is together with vectors of another one.
+pub fn batch_of_two_devices() -> Result {
+    let dev = faux::Registration::new(c"program", None)?;
+    let other = faux::Registration::new(c"other", None)?;
+    let (one, two): (&faux::Device<Bound>, &faux::Device<Bound>) = (dev.as_ref(), other.as_ref());
+    let mut vectors = Table::new(one.as_ref(), c"ims", 4, Ims)?.alloc_many(.., 1..=4)?;
+    Table::new(two.as_ref(), c"ims", 4, Ims)?.alloc_many_into(.., 1..=4, &mut vectors)?;
+    #[cfg(batch_of_two_devices)]
+    drop(other); //[batch_of_two_devices]~ E0505
+    drop(vectors);
+    Ok(())
+}
+
+/// Who is asked for a cookie does not reach where the vectors are going to be.
+pub fn cookie_changes_batch(table: &Table<'_, Numbers>, cookie: Arc<u32>) -> Result {
+    let mut vectors = KVec::new();
+    let cookies = core::iter::repeat_with(|| {
+        #[cfg(cookie_changes_batch)]
+        vectors.clear();
+        cookie.clone()
+    });
+    let request = Request::any().cookies(cookies);
+    table.alloc_many_into(request, 1..=4, &mut vectors)?; //[cookie_changes_batch]~ E0499
+    Ok(())
+}
+
+/// Nor are cookies to be had but by those who allocate.
+pub fn cookies_taken<K: Cookies<Arc<u32>>>(cookies: &mut K) -> usize {
+    #[cfg(cookies_taken)]
+    let cookies = &cookies.next_cookie(); //[cookies_taken]~ E0061
+    core::mem::size_of_val(cookies)
 }
 
 /// A vector of a batch is not used behind its back.

@@ -155,6 +155,29 @@ pub fn handler_has_device<'a>(dev: &'a Device<Bound>, vector: Vector<'a, Ims>) {
     drop((dev, vector.request_irq(FLAGS, c"device", handler))); //[handler_has_device]~ E0521
 }
 
+/// A handler of any type.
+pub struct Dynamic<'a>(pub KBox<dyn Fn() + Send + Sync + 'a>);
+
+impl irq::Handler for Dynamic<'_> {
+    fn handle(&self) -> IrqReturn {
+        (self.0)();
+        IrqReturn::Handled
+    }
+}
+
+/// It is no way around that.
+pub fn handler_borrows_dyn<'a>(
+    vector: Vector<'a, Ims>,
+    #[cfg(handler_borrows_dyn)] count: Atomic<u32>,
+    #[cfg(not(handler_borrows_dyn))] count: &'static Atomic<u32>,
+) -> Result {
+    #[cfg(handler_borrows_dyn)]
+    let count = &count; //[handler_borrows_dyn]~ E0597
+    let called = KBox::new(move || count.add(1, Relaxed), GFP_KERNEL)?;
+    drop(vector.request_irq(FLAGS, c"any", Dynamic(called)));
+    Ok(())
+}
+
 /// It takes `unsafe` to say that the interrupt is not leaked.
 pub fn request_with_lt(vector: Vector<'_, Ims>) {
     #[cfg(request_with_lt)]

@@ -4,6 +4,8 @@
 
 pub mod prelude;
 
+#[cfg(interrupts_swapped)]
+use core::ops::DerefMut;
 use core::{
     mem,
     pin::Pin, //
@@ -16,13 +18,17 @@ use kernel::{
     faux,
     irq::Flags,
     msi::{
+        fake::FakeDevice,
         Interrupt,
         Table,
         Vector,
         VectorRef, //
     },
     prelude::*,
-    sync::SetOnce, //
+    sync::{
+        Mutex,
+        SetOnce, //
+    },
 };
 use prelude::{
     Ims,
@@ -131,6 +137,49 @@ pub fn interrupt_moved(irq: Pin<KBox<Interrupt<'_, Quiet, Ims>>>) {
     drop(irq);
 }
 
+/// Nor is another one put in its place,
+pub fn interrupt_set<'a>(
+    mut irq: Pin<KBox<Interrupt<'a, Quiet, Ims>>>,
+    other: Pin<KBox<Interrupt<'a, Quiet, Ims>>>,
+) {
+    #[cfg(interrupt_set)]
+    irq.as_mut().set(*other); //[interrupt_set]~ E0507
+    #[cfg(not(interrupt_set))]
+    mem::swap(&mut irq, &mut { other });
+    drop(irq);
+}
+
+/// nor are two of them exchanged by those who have them locked.
+pub fn interrupts_swapped<'a>(
+    one: &Mutex<Interrupt<'a, Quiet, Ims>>,
+    two: &Mutex<Interrupt<'a, Quiet, Ims>>,
+) {
+    let (mut one, mut two) = (one.lock(), two.lock());
+    #[cfg(interrupts_swapped)]
+    mem::swap(DerefMut::deref_mut(&mut one), DerefMut::deref_mut(&mut two));
+    //[interrupts_swapped]~^ E0277 cannot be unpinned
+    #[cfg(not(interrupts_swapped))]
+    mem::swap(&mut one, &mut two);
+}
+
+/// What is pinned with it can not be reached.
+pub fn interrupt_projected(irq: Pin<&mut Interrupt<'_, Quiet, Ims>>) -> bool {
+    #[cfg(interrupt_projected)]
+    let handler = irq.project().handler; //[interrupt_projected]~ E0616
+    #[cfg(not(interrupt_projected))]
+    let handler = irq.handler();
+    core::ptr::eq(&*handler, &Quiet)
+}
+
+/// Neither can the rest of it, which could be exchanged.
+pub fn vector_projected(irq: Pin<&mut Interrupt<'_, Quiet, Ims>>) -> u32 {
+    #[cfg(vector_projected)]
+    let vector = irq.project().vector; //[vector_projected]~ E0616
+    #[cfg(not(vector_projected))]
+    let vector = irq.vector();
+    vector.label()
+}
+
 /// And it is only made where it stays.
 pub fn interrupt_not_pinned<'a>(
     vector: Vector<'a, Ims>,
@@ -150,6 +199,29 @@ pub fn vector_outlives_device() -> Result {
     #[cfg(vector_outlives_device)]
     drop(dev); //[vector_outlives_device]~ E0505
     drop(vector);
+    Ok(())
+}
+
+/// Also as long as there is what makes an interrupt of one.
+pub fn request_outlives_device() -> Result {
+    let dev = faux::Registration::new(c"program", None)?;
+    let vector = Table::new(bound(&dev), c"ims", 4, Ims)?.alloc(3)?;
+    let init = vector.request_irq(FLAGS, c"one", Quiet);
+    #[cfg(request_outlives_device)]
+    drop(dev); //[request_outlives_device]~ E0505
+    drop(KBox::pin_init(init, GFP_KERNEL)?);
+    Ok(())
+}
+
+/// A fake device is not exchanged for one which is dropped earlier.
+pub fn device_swapped(mut dev: FakeDevice, mut other: FakeDevice) -> Result {
+    #[cfg(not(device_swapped))]
+    mem::swap(&mut dev, &mut other);
+    let table = Table::new(dev.as_ref(), c"ims", 4, Ims)?;
+    #[cfg(device_swapped)]
+    mem::swap(&mut dev, &mut other); //[device_swapped]~ E0502
+    drop(other);
+    drop(table);
     Ok(())
 }
 

@@ -4,11 +4,15 @@
 
 pub mod prelude;
 
+use core::pin::Pin;
+#[cfg(cookie_kept)]
+use kernel::sync::ArcBorrow;
 use kernel::{
     device::{
         Bound,
         Device, //
     },
+    faux,
     irq::{
         self,
         Flags,
@@ -16,15 +20,20 @@ use kernel::{
     },
     msi::{
         Lent,
+        LentInterrupt,
         Message,
+        Pci,
         Vector,
         Watch,
         Watcher, //
     },
     prelude::*,
-    sync::atomic::{
-        Atomic,
-        Relaxed, //
+    sync::{
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
+        Arc, //
     },
 };
 use prelude::{
@@ -60,6 +69,79 @@ pub fn vector_kept(lent: &Lent<Ims>) -> Option<u32> {
     #[cfg(vector_kept)]
     let kept = kept.map(|vector| vector.label());
     kept
+}
+
+/// Nor what he finds with it: the store,
+pub fn store_kept(lent: &Lent<Ims>) -> bool {
+    #[cfg(store_kept)]
+    let mut kept: Option<&Ims> = None;
+    #[cfg(not(store_kept))]
+    let mut kept = None;
+    lent.try_access_with(|vector| {
+        #[cfg(store_kept)]
+        kept.replace(vector.store()); //[store_kept]~ E0521
+        #[cfg(not(store_kept))]
+        kept.replace(core::ptr::eq(vector.store(), &Ims));
+    });
+    kept.is_some()
+}
+
+/// or the cookie.
+pub fn cookie_kept(lent: &Lent<Pci<Arc<u32>>>) -> Option<u32> {
+    #[cfg(cookie_kept)]
+    let mut kept: Option<ArcBorrow<'_, u32>> = None;
+    #[cfg(not(cookie_kept))]
+    let mut kept = None;
+    lent.try_access_with(|vector| {
+        #[cfg(cookie_kept)]
+        let cookie = vector.cookie(); //[cookie_kept]~ E0597
+        #[cfg(cookie_kept)]
+        kept.replace(cookie); //[cookie_kept]~ E0521
+        #[cfg(not(cookie_kept))]
+        kept.replace(*vector.cookie());
+    });
+    #[cfg(cookie_kept)]
+    let kept = kept.map(|cookie| *cookie);
+    kept
+}
+
+/// A handler stays where it was registered.
+pub fn borrower_moved(irq: Pin<KBox<LentInterrupt<Quiet, Ims>>>) {
+    #[cfg(borrower_moved)]
+    let irq = Pin::into_inner(irq); //[borrower_moved]~ E0277 cannot be unpinned
+    drop(irq);
+}
+
+/// Also if there is another one.
+pub fn borrower_set(
+    mut irq: Pin<KBox<LentInterrupt<Quiet, Ims>>>,
+    other: Pin<KBox<LentInterrupt<Quiet, Ims>>>,
+) {
+    #[cfg(borrower_set)]
+    irq.as_mut().set(*other); //[borrower_set]~ E0507
+    #[cfg(not(borrower_set))]
+    core::mem::swap(&mut irq, &mut { other });
+    drop(irq);
+}
+
+/// What is pinned with it can not be reached.
+pub fn borrower_projected(irq: Pin<&mut LentInterrupt<Quiet, Ims>>) -> bool {
+    #[cfg(borrower_projected)]
+    let handler = irq.project().handler; //[borrower_projected]~ E0616
+    #[cfg(not(borrower_projected))]
+    let handler = irq.handler();
+    core::ptr::eq(&*handler, &Quiet)
+}
+
+/// A device is bound as long as there is what registers a handler for it.
+pub fn request_outlives_borrower(lent: &Lent<Ims>) -> Result {
+    let dev = faux::Registration::new(c"program", None)?;
+    let bound: &faux::Device<Bound> = dev.as_ref();
+    let init = lent.request_irq(bound.as_ref(), FLAGS, c"quiet", Quiet);
+    #[cfg(request_outlives_borrower)]
+    drop(dev); //[request_outlives_borrower]~ E0505
+    drop(KBox::pin_init(init, GFP_KERNEL)?);
+    Ok(())
 }
 
 /// A watcher.

@@ -10,7 +10,6 @@ use kernel::{
         Device, //
     },
     msi::{
-        fake::Recorder,
         Kind,
         Message,
         Request,
@@ -38,7 +37,7 @@ use prelude::{
 /// Code of the kernel has no module which somebody else's could pretend to be in.
 pub fn owner_of_recorder() -> &'static ThisModule {
     #[cfg(recorder_as_owner)]
-    type Owner = <Recorder as Store>::OwnerModule;
+    type Owner = <kernel::msi::fake::Recorder as Store>::OwnerModule;
     #[cfg(not(recorder_as_owner))]
     type Owner = <Ims as Store>::OwnerModule;
 
@@ -240,6 +239,33 @@ pub fn store_borrows_bound<'bound>(
     #[cfg(not(store_borrows_bound))] count: &'static Atomic<u32>,
 ) -> Result {
     drop(Table::new(dev, c"ims", 4, Borrowed(count))?); //[store_borrows_bound]~ E0521
+    Ok(())
+}
+
+/// A store of any type.
+pub struct Dynamic<'a>(pub KBox<dyn Fn() + Send + Sync + 'a>);
+
+#[vtable]
+impl Store for Dynamic<'_> {
+    type Cookie = ();
+
+    fn write_msg(&self, _vector: &VectorRef<Self>, _msg: Message) {
+        (self.0)();
+    }
+
+    fn clear_msg(&self, _vector: &VectorRef<Self>) {}
+}
+
+/// It is no way around that.
+pub fn store_borrows_dyn<'bound>(
+    dev: &'bound Device<Bound>,
+    #[cfg(store_borrows_dyn)] count: Atomic<u32>,
+    #[cfg(not(store_borrows_dyn))] count: &'static Atomic<u32>,
+) -> Result {
+    #[cfg(store_borrows_dyn)]
+    let count = &count; //[store_borrows_dyn]~ E0597
+    let called = KBox::new(move || count.add(1, Relaxed), GFP_KERNEL)?;
+    drop(Table::new(dev, c"ims", 4, Dynamic(called))?);
     Ok(())
 }
 

@@ -4,6 +4,8 @@
 
 pub mod prelude;
 
+#[cfg(watches_swapped)]
+use core::ops::DerefMut;
 use core::pin::Pin;
 use kernel::{
     cpumask::Cpumask,
@@ -15,12 +17,16 @@ use kernel::{
         Table,
         Vector,
         Watch,
+        Watchable,
         Watcher, //
     },
     prelude::*,
-    sync::atomic::{
-        Atomic,
-        Relaxed, //
+    sync::{
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
+        Mutex, //
     },
 };
 use prelude::{
@@ -122,6 +128,56 @@ pub fn watch_moved(watch: Pin<KBox<Watch<Ignore, Vector<'_, Ims>>>>) {
     #[cfg(watch_moved)]
     let watch = Pin::into_inner(watch); //[watch_moved]~ E0277 cannot be unpinned
     drop(watch);
+}
+
+/// Nor is another one put in its place,
+pub fn watch_set<'a>(
+    mut watch: Pin<KBox<Watch<Ignore, Vector<'a, Ims>>>>,
+    other: Pin<KBox<Watch<Ignore, Vector<'a, Ims>>>>,
+) {
+    #[cfg(watch_set)]
+    watch.as_mut().set(*other); //[watch_set]~ E0507
+    #[cfg(not(watch_set))]
+    core::mem::swap(&mut watch, &mut { other });
+    drop(watch);
+}
+
+/// nor are two exchanged by those who have them locked.
+pub fn watches_swapped<'a>(
+    one: &Mutex<Watch<Ignore, Vector<'a, Ims>>>,
+    two: &Mutex<Watch<Ignore, Vector<'a, Ims>>>,
+) {
+    let (mut one, mut two) = (one.lock(), two.lock());
+    #[cfg(watches_swapped)]
+    core::mem::swap(DerefMut::deref_mut(&mut one), DerefMut::deref_mut(&mut two));
+    //[watches_swapped]~^ E0277 cannot be unpinned
+    #[cfg(not(watches_swapped))]
+    core::mem::swap(&mut one, &mut two);
+}
+
+/// What it watches can not be exchanged.
+pub fn target_projected(watch: Pin<&mut Watch<Ignore, Vector<'_, Ims>>>) -> u32 {
+    #[cfg(target_projected)]
+    let target = watch.project().target; //[target_projected]~ E0616
+    #[cfg(not(target_projected))]
+    let target = watch.target();
+    target.label()
+}
+
+/// That something can be watched gives nobody the pointer which the C side knows it by.
+pub fn watchable_as_raw<V: Watchable>(target: &V) -> bool {
+    #[cfg(watchable_as_raw)]
+    let target = target.as_raw(); //[watchable_as_raw]~ E0061
+    core::mem::size_of_val(&target) != 0
+}
+
+/// Nor can what it takes to ask for it be made.
+pub fn token_by_hand() -> usize {
+    #[cfg(token_by_hand)]
+    let token = kernel::msi::watch::private::Token; //[token_by_hand]~ E0603
+    #[cfg(not(token_by_hand))]
+    let token = ();
+    core::mem::size_of_val(&token)
 }
 
 /// A watcher ends with its watch.
