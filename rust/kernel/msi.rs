@@ -50,8 +50,7 @@ use crate::{
         Device, //
     },
     error::from_err_ptr,
-    fmt,
-    new_mutex,
+    fmt, new_mutex,
     prelude::*,
     sync::{
         aref::{
@@ -82,6 +81,7 @@ mod lent;
 mod mmio;
 #[cfg(CONFIG_PCI)]
 mod pci;
+mod request;
 mod store;
 #[cfg(all(CONFIG_MSI_TABLE_FAKE, CONFIG_KUNIT = "y"))]
 mod tests;
@@ -112,11 +112,13 @@ pub use self::pci::{
     Kind,
     Kinds, //
 };
-pub use self::store::Store;
-pub use self::vector::{
+pub use self::request::{
     Cookies,
     Each,
-    Request,
+    Request, //
+};
+pub use self::store::Store;
+pub use self::vector::{
     Vector,
     VectorRef, //
 };

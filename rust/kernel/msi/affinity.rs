@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! Initial affinities of interrupts.
+//!
+//! C header: [`include/linux/interrupt.h`](srctree/include/linux/interrupt.h)
 
 use crate::{
     bindings,

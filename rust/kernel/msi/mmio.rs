@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! Message stores which are plain linear tables in MMIO.
+//!
+//! C header: [`include/linux/msi_table.h`](srctree/include/linux/msi_table.h)
 
 use super::{
     Backing,

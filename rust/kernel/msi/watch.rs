@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! Watching messages.
+//!
+//! C header: [`include/linux/msi_table.h`](srctree/include/linux/msi_table.h)
 
 use super::{
     Backing,
