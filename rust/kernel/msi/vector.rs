@@ -415,75 +415,11 @@ impl<'a, B: Backing> Vector<'a, B> {
     ///
     /// See [`Table::alloc_many_into`](super::Table::alloc_many_into).
     pub fn free_all<A: Allocator>(vectors: &mut Vec<Self, A>) {
-        const { assert!(size_of::<Self>() == size_of::<Halves>()) };
+        let mut batch = Batch::new();
 
-        let (ptr, len) = (vectors.as_mut_ptr(), vectors.len());
-        // None of them is there any more as far as `vectors` is concerned.
-        mem::forget(vectors.drain_all());
-        let mut done = 0;
-
-        while done < len {
-            // SAFETY: The elements from `done` on are valid, at least one, and not used again,
-            // since `done` increases by how many of them are freed.
-            done += unsafe { Self::free_run(ptr.add(done), len - done) };
+        for vector in vectors.drain_all() {
+            batch.free(vector);
         }
-    }
-
-    /// Frees the first vectors, as far as they belong to one table. Returns how many.
-    ///
-    /// # Safety
-    ///
-    /// - `first` must point to `len` vectors, at least one.
-    /// - Those which were freed must not be used after the call. It leaves something else in their
-    ///   place.
-    unsafe fn free_run(first: *mut Self, len: usize) -> usize {
-        let ptrs = first.cast::<*mut bindings::msi_vector>();
-        // SAFETY: There is a first vector. Its reference is one of those which are given back
-        // below.
-        let table = ARef::into_raw(unsafe { ptr::read(&raw const (*first).table) });
-        let mut n = 0;
-
-        while n < len {
-            // SAFETY: The vector is valid. It begins at the place of pointer `2 * n`, so the `n`
-            // pointers up to now have not overwritten it.
-            let vector = ManuallyDrop::new(unsafe { first.add(n).read() });
-
-            if !ptr::eq(&*vector.table, table.as_ptr()) {
-                break;
-            }
-            // SAFETY: In bounds: this is a half of vector `n / 2`, which has been read.
-            unsafe { ptrs.add(n).write(vector.as_raw()) };
-            n += 1;
-        }
-
-        // SAFETY: In bounds, since a vector has the size of two pointers.
-        let cookies = unsafe { first.cast::<*mut c_void>().add(n) };
-        let owned = if is_owned::<B::Cookie>() { n } else { 0 };
-        for i in 0..owned {
-            // SAFETY: By the type invariants all vectors are valid. The pointers were written
-            // above, in front of the room for `n` cookies.
-            unsafe {
-                cookies
-                    .add(i)
-                    .write(bindings::msi_vector_cookie(ptrs.add(i).read()))
-            };
-        }
-
-        // SAFETY: The vectors still have their references to the table.
-        let raw = unsafe { table.as_ref() }.ptr.as_ptr();
-        // SAFETY: By the type invariants the vectors belong to this table. None has been freed
-        // since the device is still bound. Otherwise as in the `Drop` implementation.
-        unsafe { bindings::msi_table_free_vectors(raw, ptrs, n as c_uint) };
-
-        for i in 0..owned {
-            // SAFETY: The cookie comes from `into_foreign`. The vector is gone, and with it
-            // everybody who borrowed the cookie.
-            drop(unsafe { B::Cookie::from_foreign(cookies.add(i).read()) });
-        }
-
-        // SAFETY: These `n` handles are not used any more.
-        unsafe { Inner::put(table, n as c_int) };
-        n
     }
 
     #[inline]
@@ -650,5 +586,92 @@ impl<B: Backing> Drop for Vector<'_, B> {
             // everybody who borrowed the cookie.
             drop(unsafe { B::Cookie::from_foreign(cookie) });
         }
+    }
+}
+
+/// For how many vectors a [`Batch`] has room, on the stack.
+const ROOM: usize = 32;
+
+/// Vectors which are going to be freed, as many at a time as belong to one table and find room here.
+///
+/// # Invariants
+///
+/// - The first `len` of `vectors` are valid vectors, which were allocated from `table` with a
+///   foreign-owned `B::Cookie`, and which are freed by nobody else before their device is unbound.
+///   That is after `'a`.
+/// - That many handles of `table` are counted for them. So it is valid unless `len` is 0.
+pub(super) struct Batch<'a, B: Backing> {
+    table: NonNull<Inner<'a, B>>,
+    vectors: [*mut bindings::msi_vector; ROOM],
+    len: usize,
+}
+
+impl<'a, B: Backing> Batch<'a, B> {
+    #[inline]
+    pub(super) fn new() -> Self {
+        // INVARIANT: There are none.
+        Self {
+            table: NonNull::dangling(),
+            vectors: [ptr::null_mut(); ROOM],
+            len: 0,
+        }
+    }
+
+    /// Frees a vector, at the latest when this is dropped.
+    #[inline]
+    pub(super) fn free(&mut self, vector: Vector<'a, B>) {
+        // INVARIANT: The vector is owned, and its reference to the table is one which is counted.
+        // Neither is dropped.
+        let vector = ManuallyDrop::new(vector);
+        let table = NonNull::from(&*vector.table);
+
+        if self.table != table || self.len == ROOM {
+            self.flush();
+        }
+        self.table = table;
+        self.vectors[self.len] = vector.as_raw();
+        self.len += 1;
+    }
+
+    fn flush(&mut self) {
+        // INVARIANT: What was in here is freed below.
+        let vectors = &mut self.vectors[..mem::take(&mut self.len)];
+        let len = vectors.len();
+        let mut cookies = [ptr::null_mut(); ROOM];
+
+        if vectors.is_empty() {
+            return;
+        }
+        if is_owned::<B::Cookie>() {
+            for (vector, cookie) in vectors.iter().zip(&mut cookies) {
+                // SAFETY: By the type invariants the vector is valid.
+                *cookie = unsafe { bindings::msi_vector_cookie(*vector) };
+            }
+        }
+
+        // SAFETY: By the type invariants there are handles of the table, so it is valid.
+        let table = unsafe { self.table.as_ref() }.ptr.as_ptr();
+        // SAFETY: By the type invariants the vectors belong to this table, and nobody else has freed
+        // one, since the device is still bound. Otherwise as in the `Drop` implementation of
+        // `Vector`. There are not more than `ROOM`, so their number fits.
+        unsafe { bindings::msi_table_free_vectors(table, vectors.as_mut_ptr(), len as c_uint) };
+
+        if is_owned::<B::Cookie>() {
+            for cookie in &cookies[..len] {
+                // SAFETY: The cookie comes from `into_foreign`. The vector is gone, and with it
+                // everybody who borrowed the cookie.
+                drop(unsafe { B::Cookie::from_foreign(*cookie) });
+            }
+        }
+        // SAFETY: By the type invariants that many handles are counted. They are not used any more,
+        // nor is the pointer, as there are no vectors.
+        unsafe { Inner::put(self.table, len as c_int) };
+    }
+}
+
+impl<B: Backing> Drop for Batch<'_, B> {
+    #[inline]
+    fn drop(&mut self) {
+        self.flush();
     }
 }

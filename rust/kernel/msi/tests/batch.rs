@@ -251,6 +251,36 @@ mod suite {
     }
 
     #[test]
+    fn more_than_are_freed_at_a_time() -> Result {
+        let counts = Counts::new()?;
+        let dev = FakeDevice::new(c"kunit_msi_long", 70)?;
+        let table = Table::new(dev.as_ref(), c"long", 70, Strict(counts.clone()))?;
+
+        for len in [31, 32, 33, 64, 70] {
+            let mut slots = KVec::with_capacity(70, GFP_KERNEL)?;
+            for _ in 0..len {
+                slots.push(Slot::new(&counts)?, GFP_KERNEL)?;
+            }
+
+            let vectors = table.alloc_many(Request::any().cookies(slots), len..=len)?;
+            assert_eq!(dev.parent().live(), len);
+            Vector::free_many(vectors);
+            assert_eq!(dev.parent().live(), 0);
+        }
+        assert_eq!(counts.cookies_dropped.load(Relaxed), 31 + 32 + 33 + 64 + 70);
+
+        // The last ones are freed with a table which they are the last of.
+        let cookies = [Slot::new(&counts)?, Slot::new(&counts)?];
+        let vectors = table.alloc_many(Request::any().cookies(cookies), 2..=2)?;
+        drop(table);
+        assert_eq!(counts.stores_dropped.load(Relaxed), 0);
+        Vector::free_many(vectors);
+        assert_eq!(counts.stores_dropped.load(Relaxed), 1);
+        assert_eq!(counts.bad.load(Relaxed), 0);
+        Ok(())
+    }
+
+    #[test]
     fn freed_in_any_order() -> Result {
         let (counts, other) = (Counts::new()?, Counts::new()?);
         let dev = FakeDevice::new(c"kunit_msi_batch_free", 64)?;
