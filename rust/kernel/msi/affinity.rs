@@ -6,7 +6,8 @@
 
 use crate::{
     bindings,
-    cpumask::Cpumask, //
+    cpumask::Cpumask,
+    prelude::*, //
 };
 
 /// How to spread a batch of vectors over the CPUs, so that together they serve each.
@@ -120,7 +121,7 @@ impl Spread {
 /// # drop(more);
 /// # Ok::<(), Error>(())
 /// ```
-#[derive(Clone)]
+#[derive(Clone, Zeroable)]
 #[repr(transparent)]
 pub struct Affinity(bindings::irq_affinity_desc);
 
@@ -171,5 +172,79 @@ impl Affinity {
     pub fn managed(mut self) -> Self {
         self.0.set_is_managed(1);
         self
+    }
+
+    /// Initializes an affinity where it is going to be.
+    ///
+    /// An affinity has room for as many CPUs as the kernel was built for: 1 KiB if these are 8192.
+    /// For a kernel stack, [`Affinity::new`] is too much of that where there are several.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use kernel::{
+    ///     cpu::CpuId,
+    ///     cpumask::CpumaskVar,
+    ///     msi::{
+    ///         fake::{
+    ///             FakeDevice,
+    ///             Recorder, //
+    ///         },
+    ///         Affinity,
+    ///         Request,
+    ///         Table, //
+    ///     },
+    /// };
+    ///
+    /// let dev = FakeDevice::new(c"msi_aff_init", 8)?;
+    /// let table = Table::new(dev.as_ref(), c"ims", 16, Recorder::default())?;
+    ///
+    /// let mut mask = CpumaskVar::new_zero(GFP_KERNEL)?;
+    /// mask.set(CpuId::from_u32(0).ok_or(EINVAL)?);
+    ///
+    /// let mut first = KBox::init(Affinity::init(&mask), GFP_KERNEL)?;
+    /// first.set_managed();
+    /// let vector = table.alloc(Request::any().affinity(&first))?;
+    /// # drop(vector);
+    /// # Ok::<(), Error>(())
+    /// ```
+    #[inline]
+    pub fn init(mask: &Cpumask) -> impl Init<Self> + '_ {
+        pin_init::init_zeroed::<Self>().chain(|this| {
+            // SAFETY: The mask is valid for writing, and not used otherwise meanwhile.
+            mask.copy(unsafe { Cpumask::from_raw_mut(&mut this.0.mask) });
+            Ok(())
+        })
+    }
+
+    /// Leaves the affinity to the kernel, see [`Affinity::managed`].
+    ///
+    /// # Examples
+    ///
+    /// See [`Affinity::init`].
+    #[inline]
+    pub fn set_managed(&mut self) {
+        self.0.set_is_managed(1);
+    }
+
+    /// Returns whether the affinity is left to the kernel.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use kernel::{
+    ///     cpumask::CpumaskVar,
+    ///     msi::Affinity, //
+    /// };
+    ///
+    /// let mask = CpumaskVar::new_zero(GFP_KERNEL)?;
+    ///
+    /// assert!(!Affinity::new(&mask).is_managed());
+    /// assert!(Affinity::new(&mask).managed().is_managed());
+    /// # Ok::<(), Error>(())
+    /// ```
+    #[inline]
+    pub fn is_managed(&self) -> bool {
+        self.0.is_managed() != 0
     }
 }

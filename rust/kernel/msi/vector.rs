@@ -19,7 +19,10 @@ use crate::{
         Vec, //
     },
     bindings,
-    cpumask::Cpumask,
+    cpumask::{
+        Cpumask,
+        CpumaskVar, //
+    },
     device::{
         self,
         Device, //
@@ -494,6 +497,108 @@ impl<'a, B: Backing> Vector<'a, B> {
         // SAFETY: `irq_set_affinity()` takes any number; this is one of an interrupt which exists, as
         // it does as long as the vector. `mask` is valid, and is copied.
         to_result(unsafe { bindings::irq_set_affinity(self.irq(), mask.as_raw()) })
+    }
+
+    /// Returns the CPUs which the interrupt may go to: what [`Vector::set_affinity`], user space or
+    /// the [`Request`] said, or all.
+    ///
+    /// It may change at any time.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use kernel::{
+    ///     cpu::CpuId,
+    ///     cpumask::CpumaskVar,
+    ///     irq::{
+    ///         Flags,
+    ///         Handler,
+    ///         IrqReturn, //
+    ///     },
+    ///     msi::{
+    ///         fake::{
+    ///             FakeDevice,
+    ///             Recorder, //
+    ///         },
+    ///         Table, //
+    ///     },
+    /// };
+    ///
+    /// struct Ignore;
+    ///
+    /// impl Handler for Ignore {
+    ///     fn handle(&self) -> IrqReturn {
+    ///         IrqReturn::Handled
+    ///     }
+    /// }
+    ///
+    /// let dev = FakeDevice::new(c"msi_get_affinity", 8)?;
+    /// let vector = Table::new(dev.as_ref(), c"ims", 16, Recorder::default())?.alloc(5)?;
+    /// let irq = KBox::pin_init(
+    ///     vector.request_irq(Flags::TRIGGER_NONE, c"ignore", Ignore),
+    ///     GFP_KERNEL,
+    /// )?;
+    ///
+    /// let first = CpuId::from_u32(0).ok_or(EINVAL)?;
+    /// let mut mask = CpumaskVar::new_zero(GFP_KERNEL)?;
+    /// mask.set(first);
+    /// irq.vector().set_affinity(&mask)?;
+    ///
+    /// for mask in [
+    ///     irq.vector().affinity()?,
+    ///     irq.vector().effective_affinity()?,
+    /// ] {
+    ///     assert!(mask.test(first));
+    ///     assert_eq!(mask.weight(), 1);
+    /// }
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn affinity(&self) -> Result<CpumaskVar> {
+        #[cfg(CONFIG_SMP)]
+        {
+            let common = self.irq_common_data();
+            // SAFETY: `common` is valid, so its mask is, and stays so as long as the interrupt exists.
+            // Who changes it meanwhile does not matter: it is opaque, and the C side copies it.
+            let mask = unsafe { CpumaskVar::from_raw(&raw const (*common).affinity) };
+
+            CpumaskVar::try_clone(mask)
+        }
+        #[cfg(not(CONFIG_SMP))]
+        {
+            let mut mask = CpumaskVar::new_zero(GFP_KERNEL)?;
+
+            mask.setall();
+            Ok(mask)
+        }
+    }
+
+    /// Returns the CPUs which the interrupt does go to, out of its [affinity](Vector::affinity).
+    ///
+    /// There may be none as long as there is no handler. It may change at any time.
+    ///
+    /// # Examples
+    ///
+    /// See [`Vector::affinity`].
+    pub fn effective_affinity(&self) -> Result<CpumaskVar> {
+        #[cfg(CONFIG_GENERIC_IRQ_EFFECTIVE_AFF_MASK)]
+        {
+            let common = self.irq_common_data();
+            // SAFETY: As in `affinity`.
+            let mask = unsafe { CpumaskVar::from_raw(&raw const (*common).effective_affinity) };
+
+            CpumaskVar::try_clone(mask)
+        }
+        #[cfg(not(CONFIG_GENERIC_IRQ_EFFECTIVE_AFF_MASK))]
+        self.affinity()
+    }
+
+    /// Returns what the interrupt has in common with those of its parents, which exists as long as
+    /// the vector.
+    #[cfg(any(CONFIG_SMP, CONFIG_GENERIC_IRQ_EFFECTIVE_AFF_MASK))]
+    fn irq_common_data(&self) -> *const bindings::irq_common_data {
+        // SAFETY: `irq_get_irq_data()` takes any number. It returns null or what is valid as long as
+        // the interrupt exists, which it does as long as the vector; so it is not null.
+        unsafe { (*bindings::irq_get_irq_data(self.irq())).common }
     }
 
     /// Returns the message, for others than the device who want to send it.
