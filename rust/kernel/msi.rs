@@ -94,6 +94,7 @@ pub use self::affinity::{
 };
 pub use self::interrupt::{
     Handler,
+    Disabled,
     Interrupt,
     ThreadedHandler, //
 };

@@ -5,11 +5,16 @@
 //! C header: [`include/linux/msi_table.h`](srctree/include/linux/msi_table.h)
 
 use super::{
+    vector::Batch,
     Backing,
     Vector,
     VectorRef, //
 };
 use crate::{
+    alloc::{
+        Allocator,
+        Vec, //
+    },
     bindings,
     error::to_result,
     irq::{
@@ -19,7 +24,14 @@ use crate::{
         ThreadedIrqReturn, //
     },
     prelude::*,
-    str::CStr, //
+    str::CStr,
+    sync::{
+        atomic::{
+            Atomic,
+            Full, //
+        },
+        Arc, //
+    },
 };
 use core::{
     marker::{
@@ -94,6 +106,62 @@ impl<B: Backing, T: irq::Handler> Handler<B> for T {
     }
 }
 
+/// What others share with a handler may be the handler itself.
+///
+/// # Examples
+///
+/// ```
+/// use kernel::{
+///     irq::{
+///         Flags,
+///         Handler,
+///         IrqReturn, //
+///     },
+///     msi::{
+///         fake::{
+///             FakeDevice,
+///             Recorder, //
+///         },
+///         Table, //
+///     },
+///     sync::{
+///         atomic::{
+///             Atomic,
+///             Relaxed, //
+///         },
+///         Arc, //
+///     },
+/// };
+///
+/// struct Queue(Atomic<u32>);
+///
+/// impl Handler for Queue {
+///     fn handle(&self) -> IrqReturn {
+///         self.0.add(1, Relaxed);
+///         IrqReturn::Handled
+///     }
+/// }
+///
+/// let dev = FakeDevice::new(c"msi_arc", 8)?;
+/// let table = Table::new(dev.as_ref(), c"ims", 16, Recorder::default())?;
+/// let queue = Arc::new(Queue(Atomic::new(0)), GFP_KERNEL)?;
+///
+/// let init = table
+///     .alloc(5)?
+///     .request_irq(Flags::TRIGGER_NONE, c"queue", queue.clone());
+/// let irq = KBox::pin_init(init, GFP_KERNEL)?;
+/// dev.parent().inject(irq.vector().message()?)?;
+/// irq.synchronize();
+/// assert_eq!(queue.0.load(Relaxed), 1);
+/// # Ok::<(), Error>(())
+/// ```
+impl<B: Backing, T: Handler<B> + Send> Handler<B> for Arc<T> {
+    #[inline]
+    fn handle(&self, vector: &VectorRef<B>, store: &B) -> IrqReturn {
+        T::handle(self, vector, store)
+    }
+}
+
 /// A handler of a [`Vector`] which does its work in a thread.
 ///
 /// Everything that implements [`irq::ThreadedHandler`] is one. Implement this trait instead to be
@@ -127,6 +195,19 @@ impl<B: Backing, T: irq::ThreadedHandler> ThreadedHandler<B> for T {
     }
 }
 
+/// See the implementation of [`Handler`] for it.
+impl<B: Backing, T: ThreadedHandler<B> + Send> ThreadedHandler<B> for Arc<T> {
+    #[inline]
+    fn handle(&self, vector: &VectorRef<B>, store: &B) -> ThreadedIrqReturn {
+        T::handle(self, vector, store)
+    }
+
+    #[inline]
+    fn handle_threaded(&self, vector: &VectorRef<B>, store: &B) -> IrqReturn {
+        T::handle_threaded(self, vector, store)
+    }
+}
+
 /// A [`Vector`] with a handler.
 ///
 /// Made by [`Vector::request_irq`] and [`Vector::request_threaded_irq`]. Dropping it frees the
@@ -140,9 +221,15 @@ impl<B: Backing, T: irq::ThreadedHandler> ThreadedHandler<B> for T {
 ///
 /// The handler of `vector` was registered with a pointer to `Self`. Everybody who frees it other
 /// than this type does so when the device is unbound. Nobody has a mutable reference to `vector`.
+///
+/// The interrupt is disabled as many times as there are [`Disabled`] of it, which are not leaked or
+/// are, and once more if `enabled` is `false`.
 #[pin_data(PinnedDrop)]
 pub struct Interrupt<'a, T, B: Backing = super::Pci> {
     vector: Vector<'a, B>,
+
+    /// Whether [`Interrupt::disable`] has not been called since [`Interrupt::enable`].
+    enabled: Atomic<bool>,
 
     #[pin]
     handler: T,
@@ -185,6 +272,221 @@ impl<'a, T, B: Backing> Interrupt<'a, T, B> {
         // SAFETY: `synchronize_irq()` takes any number. This is one of an interrupt which exists, as
         // it does as long as the vector.
         unsafe { bindings::synchronize_irq(self.vector.irq()) };
+    }
+
+    /// Disables the interrupt, until [`Interrupt::enable`] is called.
+    ///
+    /// The handler does not run any more when this returns. What arrives meanwhile is not lost: the
+    /// handler is called for it, once, when the interrupt is enabled again. Nothing happens if it is
+    /// disabled already; for something that nests see [`Interrupt::disabled`].
+    ///
+    /// This may sleep. It must not be called by the handler, for which it waits. The line of INTx is
+    /// disabled for the other devices which share it as well.
+    ///
+    /// # Examples
+    ///
+    /// See [`Interrupt::enable`].
+    pub fn disable(&self) {
+        // SAFETY: `disable_irq()` takes any number. This is one of an interrupt which exists, as it
+        // does as long as the vector.
+        unsafe { bindings::disable_irq(self.vector.irq()) };
+
+        // INVARIANT: It was disabled above, for `enabled`, which is `false` from now on. If that was
+        // so already then once is too much.
+        if !self.enabled.xchg(false, Full) {
+            // SAFETY: By the type invariant it is disabled twice at least.
+            unsafe { self.enable_once() };
+        }
+    }
+
+    /// Enables the interrupt, after [`Interrupt::disable`], or if it was requested with
+    /// [`Flags::NO_AUTOEN`]. Otherwise nothing happens.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use kernel::{
+    ///     irq::{
+    ///         Flags,
+    ///         Handler,
+    ///         IrqReturn, //
+    ///     },
+    ///     msi::{
+    ///         fake::{
+    ///             FakeDevice,
+    ///             Recorder, //
+    ///         },
+    ///         Table, //
+    ///     },
+    ///     sync::atomic::{
+    ///         Atomic,
+    ///         Relaxed, //
+    ///     },
+    /// };
+    ///
+    /// struct Counter(Atomic<u32>);
+    ///
+    /// impl Handler for Counter {
+    ///     fn handle(&self) -> IrqReturn {
+    ///         self.0.add(1, Relaxed);
+    ///         IrqReturn::Handled
+    ///     }
+    /// }
+    ///
+    /// let dev = FakeDevice::new(c"msi_enable", 8)?;
+    /// let table = Table::new(dev.as_ref(), c"ims", 16, Recorder::default())?;
+    ///
+    /// // The device may send messages before the driver is ready for them.
+    /// let init = table
+    ///     .alloc(5)?
+    ///     .request_irq(Flags::NO_AUTOEN, c"count", Counter(Atomic::new(0)));
+    /// let irq = KBox::pin_init(init, GFP_KERNEL)?;
+    /// assert!(table.store().is_masked(5));
+    ///
+    /// irq.enable();
+    /// assert!(!table.store().is_masked(5));
+    /// dev.parent().inject(irq.vector().message()?)?;
+    /// irq.disable();
+    /// assert_eq!(irq.handler().0.load(Relaxed), 1);
+    ///
+    /// irq.disable();
+    /// irq.enable();
+    /// dev.parent().inject(irq.vector().message()?)?;
+    /// irq.synchronize();
+    /// assert_eq!(irq.handler().0.load(Relaxed), 2);
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn enable(&self) {
+        // INVARIANT: If it was disabled for `enabled` then that ends below.
+        if !self.enabled.xchg(true, Full) {
+            // SAFETY: By the type invariant it is disabled, once for `enabled`. That has just been
+            // changed, by nobody else.
+            unsafe { self.enable_once() };
+        }
+    }
+
+    /// Disables the interrupt for as long as what this returns exists.
+    ///
+    /// Like [`Interrupt::disable`], but it nests: there may be several at a time, and the interrupt
+    /// is enabled when all of them are dropped, unless it is disabled by that function. If one is
+    /// leaked then the interrupt is disabled until it is freed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use kernel::{
+    ///     irq::{
+    ///         Flags,
+    ///         Handler,
+    ///         IrqReturn, //
+    ///     },
+    ///     msi::{
+    ///         fake::{
+    ///             FakeDevice,
+    ///             Recorder, //
+    ///         },
+    ///         Table, //
+    ///     },
+    ///     sync::atomic::{
+    ///         Atomic,
+    ///         Relaxed, //
+    ///     },
+    /// };
+    ///
+    /// struct Counter(Atomic<u32>);
+    ///
+    /// impl Handler for Counter {
+    ///     fn handle(&self) -> IrqReturn {
+    ///         self.0.add(1, Relaxed);
+    ///         IrqReturn::Handled
+    ///     }
+    /// }
+    ///
+    /// let dev = FakeDevice::new(c"msi_disabled", 8)?;
+    /// let table = Table::new(dev.as_ref(), c"ims", 16, Recorder::default())?;
+    /// let init = table
+    ///     .alloc(5)?
+    ///     .request_irq(Flags::TRIGGER_NONE, c"count", Counter(Atomic::new(0)));
+    /// let irq = KBox::pin_init(init, GFP_KERNEL)?;
+    ///
+    /// let reset = irq.disabled();
+    /// let poll = irq.disabled();
+    /// drop(reset);
+    /// dev.parent().inject(irq.vector().message()?)?;
+    /// assert_eq!(poll.interrupt().handler().0.load(Relaxed), 0);
+    /// # drop(poll);
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn disabled(&self) -> Disabled<'_, 'a, T, B> {
+        // SAFETY: As in `Interrupt::disable`.
+        unsafe { bindings::disable_irq(self.vector.irq()) };
+
+        // INVARIANT: It was just disabled, for this.
+        Disabled(self)
+    }
+
+    /// # Safety
+    ///
+    /// The interrupt must have been disabled, and this must be the one call which ends that.
+    unsafe fn enable_once(&self) {
+        // SAFETY: `enable_irq()` takes any number. This is one of an interrupt which exists, as it
+        // does as long as the vector. By the safety requirements of this function the call is
+        // balanced.
+        unsafe { bindings::enable_irq(self.vector.irq()) };
+    }
+
+    /// Frees several interrupts, with their vectors.
+    ///
+    /// This is faster than dropping them one by one, see
+    /// [`Vector::free_many`](super::Vector::free_many). It allocates nothing.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use kernel::{
+    ///     irq::{
+    ///         Flags,
+    ///         Handler,
+    ///         IrqReturn, //
+    ///     },
+    ///     msi::{
+    ///         fake::{
+    ///             FakeDevice,
+    ///             Recorder, //
+    ///         },
+    ///         Interrupt,
+    ///         Table, //
+    ///     },
+    /// };
+    ///
+    /// struct Ignore;
+    ///
+    /// impl Handler for Ignore {
+    ///     fn handle(&self) -> IrqReturn {
+    ///         IrqReturn::Handled
+    ///     }
+    /// }
+    ///
+    /// let dev = FakeDevice::new(c"msi_free_irqs", 8)?;
+    /// let table = Table::new(dev.as_ref(), c"ims", 16, Recorder::default())?;
+    ///
+    /// let mut irqs = KVec::with_capacity(4, GFP_KERNEL)?;
+    /// for vector in table.alloc_many(.., 4..=4)? {
+    ///     let init = vector.request_irq(Flags::TRIGGER_NONE, c"ignore", Ignore);
+    ///     irqs.push(KBox::pin_init(init, GFP_KERNEL)?, GFP_KERNEL)?;
+    /// }
+    /// assert_eq!(dev.parent().live(), 4);
+    ///
+    /// Interrupt::free_many(irqs);
+    /// assert_eq!(dev.parent().live(), 0);
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn free_many<A: Allocator>(mut irqs: Vec<Pin<KBox<Self>>, A>) {
+        let mut batch = Batch::new();
+
+        for irq in irqs.drain_all() {
+            batch.free(Self::free_irq(irq));
+        }
     }
 
     /// Frees the handler, and gives the vector back.
@@ -274,6 +576,44 @@ impl<T, B: Backing> PinnedDrop for Interrupt<'_, T, B> {
         // it.
         unsafe { bindings::msi_vector_free_irq(self.vector.as_raw()) };
     }
+}
+
+/// An interrupt is disabled as long as this exists. Made by [`Interrupt::disabled`].
+///
+/// # Examples
+///
+/// See [`Interrupt::disabled`].
+///
+/// # Invariants
+///
+/// The interrupt was disabled once for this.
+#[must_use = "the interrupt is enabled again when this is dropped"]
+pub struct Disabled<'i, 'a, T, B: Backing = super::Pci>(&'i Interrupt<'a, T, B>);
+
+impl<'i, 'a, T, B: Backing> Disabled<'i, 'a, T, B> {
+    /// Returns the interrupt which is disabled.
+    ///
+    /// # Examples
+    ///
+    /// See [`Interrupt::disabled`].
+    #[inline]
+    pub fn interrupt(&self) -> &'i Interrupt<'a, T, B> {
+        self.0
+    }
+}
+
+impl<T, B: Backing> Drop for Disabled<'_, '_, T, B> {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariant, and nobody else ends it. It has been the same handler all
+        // the time, since the interrupt is borrowed.
+        unsafe { self.0.enable_once() };
+    }
+}
+
+/// Returns whether an interrupt is disabled when it has been requested with these flags.
+#[inline]
+pub(super) fn is_disabled(flags: Flags) -> bool {
+    (flags & Flags::NO_AUTOEN).into_inner() != 0
 }
 
 /// What is registered as the `dev_id` of a handler.
@@ -428,6 +768,7 @@ impl<'a, B: Backing> Vector<'a, B> {
         // `Self`. The C side frees one by itself only when the device is unbound.
         try_pin_init!(&this in Interrupt {
             vector: self,
+            enabled: Atomic::new(!is_disabled(flags)),
             handler <- handler,
             _pin: PhantomPinned,
             _: {

@@ -6,6 +6,7 @@
 
 use super::{
     interrupt::{
+        is_disabled,
         Callbacks,
         Registered, //
     },
@@ -242,6 +243,7 @@ impl<B: Backing + 'static> Lent<B> {
     ///
     /// - `EBUSY` if there is another handler
     /// - `ENODEV` if the device of the table is unbound already
+    /// - `EINVAL` with [`Flags::NO_AUTOEN`], as nothing would enable the interrupt
     /// - an error of [`Vector::request_irq`]
     ///
     /// # Examples
@@ -340,6 +342,10 @@ impl<B: Backing + 'static> Lent<B> {
             state: self.state.clone(),
             _pin: PhantomPinned,
             _: {
+                if is_disabled(flags) {
+                    return Err(EINVAL);
+                }
+
                 let slot = self.state.lock();
 
                 if slot.vector.is_none() {

@@ -8,6 +8,7 @@ use crate::macros;
 mod suite {
     use super::super::doubles::*;
     use crate::{
+        irq::Flags,
         msi::{
             fake::FakeDevice,
             Lent,
@@ -66,14 +67,20 @@ mod suite {
         assert_eq!(borrow(&lent, &child, &counts).err(), Some(ENOSPC));
         assert!(borrow(&lent, &child, &counts).is_ok());
 
+        // Nobody could enable it.
+        let handler = Counter(counts.clone());
+        let irq = lent.request_irq(child.as_ref(), Flags::NO_AUTOEN, c"kunit", handler);
+        assert_eq!(KBox::pin_init(irq, GFP_KERNEL).err(), Some(EINVAL));
+
         drop(table);
         assert_eq!(parent.parent().live(), 1);
         drop(lent);
         assert_eq!(parent.parent().live(), 0);
         assert_eq!(counts.cookies_dropped.load(Relaxed), 1);
         assert_eq!(counts.stores_dropped.load(Relaxed), 1);
-        // Three which failed with `EBUSY`, one with `ENOSPC`, and four which did not fail
-        assert_eq!(counts.handlers_dropped.load(Relaxed), 8);
+        // Three which failed with `EBUSY`, two with `ENOSPC` and `EINVAL`, and four which did not
+        // fail
+        assert_eq!(counts.handlers_dropped.load(Relaxed), 9);
         assert_eq!(counts.bad.load(Relaxed), 0);
         Ok(())
     }

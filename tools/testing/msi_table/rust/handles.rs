@@ -130,6 +130,23 @@ pub fn vector_after_request(table: &Table<'_, Ims>) -> Result<u32> {
     Ok(label)
 }
 
+/// An interrupt is disabled no longer than it is there.
+pub fn disabled_outlives_interrupt(irq: Pin<KBox<Interrupt<'_, Quiet, Ims>>>) {
+    let disabled = irq.disabled();
+    #[cfg(disabled_outlives_interrupt)]
+    drop(irq); //[disabled_outlives_interrupt]~ E0505
+    drop(disabled);
+}
+
+/// And who has disabled it once enables it once.
+pub fn enabled_twice(irq: Pin<KBox<Interrupt<'_, Quiet, Ims>>>) {
+    let disabled = irq.disabled();
+    drop(disabled);
+    #[cfg(not(enabled_twice))]
+    let disabled = irq.disabled();
+    drop(disabled); //[enabled_twice]~ E0382
+}
+
 /// The C side points to an interrupt, so it is not moved.
 pub fn interrupt_moved(irq: Pin<KBox<Interrupt<'_, Quiet, Ims>>>) {
     #[cfg(interrupt_moved)]
