@@ -50,7 +50,7 @@ use crate::{
         Device, //
     },
     error::from_err_ptr,
-    fmt, new_mutex,
+    new_mutex,
     prelude::*,
     sync::{
         aref::{
@@ -74,6 +74,7 @@ use core::{
 };
 
 mod affinity;
+mod debug;
 #[cfg(CONFIG_MSI_TABLE_FAKE)]
 pub mod fake;
 mod interrupt;
@@ -93,8 +94,8 @@ pub use self::affinity::{
     Spread, //
 };
 pub use self::interrupt::{
-    Handler,
     Disabled,
+    Handler,
     Interrupt,
     ThreadedHandler, //
 };
@@ -412,17 +413,6 @@ impl Options {
             flags: self.flags,
             ..pin_init::zeroed()
         })
-    }
-}
-
-// Not derived, which would print a kernel pointer.
-impl fmt::Debug for Options {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Options")
-            .field("size", &self.size)
-            .field("flags", &self.flags)
-            .field("parent", &self.parent.is_some())
-            .finish()
     }
 }
 

@@ -331,6 +331,12 @@ impl<M, C: ForeignOwnable + 'static> Mmio<M, C> {
         self
     }
 
+    /// Returns how the store looks like.
+    #[inline]
+    pub(super) fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
     /// Returns the mapping.
     ///
     /// # Examples

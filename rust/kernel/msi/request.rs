@@ -249,6 +249,12 @@ impl<'r, C> Request<'r, C> {
         self
     }
 
+    /// Returns the lowest and the highest label.
+    #[inline]
+    pub(super) fn labels(&self) -> RangeInclusive<u32> {
+        self.lowest..=self.highest
+    }
+
     /// Returns what to tell the C side, but for cookies.
     #[inline]
     pub(super) fn to_raw(&self) -> bindings::msi_vector_request {

@@ -118,6 +118,160 @@ mod suite {
     }
 
     #[test]
+    fn handles_are_shown_without_pointers() -> Result {
+        let counts = Counts::new()?;
+        let dev = FakeDevice::new(c"kunit_msi_debug", 8)?;
+        let table = table(&dev, &counts)?;
+        let five = interrupt(vector(&table, Request::at(5), &counts)?, &counts)?;
+        let irq = five.vector().irq();
+
+        let text = CString::try_from_fmt(fmt!("{table:?} {five:?}"))?;
+        let due = CString::try_from_fmt(fmt!(
+            "Table {{ size: Some(16), is_dynamic: true, .. }} \
+             Interrupt {{ vector: Vector {{ label: 5, irq: {irq}, .. }}, .. }}"
+        ))?;
+        assert_eq!(text.to_bytes(), due.to_bytes());
+        Ok(())
+    }
+
+    /// Waits for what is sent again when an interrupt is enabled.
+    fn wait_for(counts: &Counts, handled: u32) -> bool {
+        (0..1000).any(|_| {
+            counts.handled.load(Relaxed) == handled || {
+                fsleep(Delta::from_millis(1));
+                false
+            }
+        })
+    }
+
+    #[test]
+    fn disabled_and_enabled() -> Result {
+        let counts = Counts::new()?;
+        let dev = FakeDevice::new(c"kunit_msi_disable", 8)?;
+        let table = table(&dev, &counts)?;
+        let five = interrupt(vector(&table, Request::at(5), &counts)?, &counts)?;
+        let inject = || dev.parent().inject(five.vector().message()?);
+
+        // It is enabled, so nothing happens.
+        five.enable();
+        inject()?;
+        five.synchronize();
+        assert_eq!(counts.handled.load(Relaxed), 1);
+
+        // Once is as good as twice.
+        five.disable();
+        five.disable();
+        inject()?;
+        five.synchronize();
+        assert_eq!(counts.handled.load(Relaxed), 1);
+        five.enable();
+        assert!(wait_for(&counts, 2));
+
+        // But these are counted, and do not enable what was disabled otherwise.
+        let one = five.disabled();
+        let two = five.disabled();
+        five.disable();
+        drop(one);
+        five.enable();
+        inject()?;
+        five.synchronize();
+        assert_eq!(counts.handled.load(Relaxed), 2);
+        drop(two);
+        assert!(wait_for(&counts, 3));
+
+        let one = five.disabled();
+        five.disable();
+        drop(one);
+        inject()?;
+        five.synchronize();
+        assert_eq!(counts.handled.load(Relaxed), 3);
+        five.enable();
+        assert!(wait_for(&counts, 4));
+
+        // A vector which is given back does not remember, nor after a guard was forgotten.
+        mem::forget(five.disabled());
+        let vector = Interrupt::free_irq(five);
+        let five = interrupt(vector, &counts)?;
+        dev.parent().inject(five.vector().message()?)?;
+        five.synchronize();
+        assert_eq!(counts.handled.load(Relaxed), 5);
+
+        let init = Interrupt::free_irq(five).request_irq(
+            FLAGS | Flags::NO_AUTOEN,
+            c"kunit",
+            Counter(counts.clone()),
+        );
+        let five = KBox::pin_init(init, GFP_KERNEL)?;
+        assert!(five.vector().cookie().masked.load(Relaxed));
+        five.enable();
+        assert!(!five.vector().cookie().masked.load(Relaxed));
+        dev.parent().inject(five.vector().message()?)?;
+        five.synchronize();
+        assert_eq!(counts.handled.load(Relaxed), 6);
+        assert_eq!(counts.bad.load(Relaxed), 0);
+        Ok(())
+    }
+
+    #[test]
+    fn interrupts_are_freed_together() -> Result {
+        let counts = Counts::new()?;
+        let dev = FakeDevice::new(c"kunit_msi_irqs", 16)?;
+        let table = table(&dev, &counts)?;
+        let mut irqs = KVec::with_capacity(16, GFP_KERNEL)?;
+
+        for label in (0..16).rev() {
+            let vector = vector(&table, Request::at(label), &counts)?;
+            irqs.push(interrupt(vector, &counts)?, GFP_KERNEL)?;
+        }
+        drop(table);
+        assert_eq!(dev.parent().live(), 16);
+
+        Interrupt::free_many(irqs);
+        assert_eq!(dev.parent().live(), 0);
+        assert_eq!(counts.handlers_dropped.load(Relaxed), 16);
+        assert_eq!(counts.cookies_dropped.load(Relaxed), 16);
+        assert_eq!(counts.stores_dropped.load(Relaxed), 1);
+        assert_eq!(counts.bad.load(Relaxed), 0);
+        Ok(())
+    }
+
+    #[test]
+    fn handlers_are_shared() -> Result {
+        let counts = Counts::new()?;
+        let dev = FakeDevice::new(c"kunit_msi_shared", 8)?;
+        let table = table(&dev, &counts)?;
+        let handler = Arc::new(Counter(counts.clone()), GFP_KERNEL)?;
+        let stateless = Arc::new(Stateless, GFP_KERNEL)?;
+        let threaded = Arc::new(Threaded(counts.clone()), GFP_KERNEL)?;
+
+        let three = vector(&table, Request::at(3), &counts)?;
+        let four = vector(&table, Request::at(4), &counts)?;
+        let five = vector(&table, Request::at(5), &counts)?;
+        let six = vector(&table, Request::at(6), &counts)?;
+        let three = three.request_irq(FLAGS, c"three", handler.clone());
+        let four = four.request_irq(FLAGS, c"four", handler);
+        let five = five.request_irq(FLAGS, c"five", stateless);
+        let six = six.request_threaded_irq(FLAGS, c"six", threaded);
+        let three = KBox::pin_init(three, GFP_KERNEL)?;
+        let four = KBox::pin_init(four, GFP_KERNEL)?;
+        let five = KBox::pin_init(five, GFP_KERNEL)?;
+        let six = KBox::pin_init(six, GFP_KERNEL)?;
+
+        dev.parent().inject(three.vector().message()?)?;
+        dev.parent().inject(four.vector().message()?)?;
+        dev.parent().inject(five.vector().message()?)?;
+        dev.parent().inject(six.vector().message()?)?;
+        six.synchronize();
+        drop((three, five, six));
+        assert_eq!(counts.handled.load(Relaxed), 4);
+        assert_eq!(counts.handlers_dropped.load(Relaxed), 0);
+        drop(four);
+        assert_eq!(counts.handlers_dropped.load(Relaxed), 1);
+        assert_eq!(counts.bad.load(Relaxed), 0);
+        Ok(())
+    }
+
+    #[test]
     fn errors_of_vectors() -> Result {
         let counts = Counts::new()?;
         let dev = FakeDevice::new(c"kunit_msi_vectors", 3)?;
@@ -328,7 +482,7 @@ mod suite {
         assert_eq!(request(Flags::COND_SUSPEND).err(), Some(EINVAL));
         let both = Flags::SHARED | Flags::NO_AUTOEN;
         assert_eq!(request(both).err(), Some(EINVAL));
-        // Nobody enables it, so what arrives is pending, and gone with the handler. Others are
+        // It is not enabled, so what arrives is pending, and gone with the handler. Others are
         // called for a try if they are shared, with CONFIG_DEBUG_SHIRQ.
         let before = counts.handled.load(Relaxed);
         let irq = request(Flags::NO_AUTOEN)?;
