@@ -40,10 +40,7 @@
 //! C header: [`include/linux/msi_table.h`](srctree/include/linux/msi_table.h)
 
 use crate::{
-    alloc::{
-        Allocator,
-        Vec, //
-    },
+    alloc::Allocator,
     bindings,
     device::{
         Bound,

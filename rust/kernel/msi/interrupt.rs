@@ -11,10 +11,7 @@ use super::{
     VectorRef, //
 };
 use crate::{
-    alloc::{
-        Allocator,
-        Vec, //
-    },
+    alloc::Allocator,
     bindings,
     error::to_result,
     irq::{
@@ -24,7 +21,6 @@ use crate::{
         ThreadedIrqReturn, //
     },
     prelude::*,
-    str::CStr,
     sync::{
         atomic::{
             Atomic,

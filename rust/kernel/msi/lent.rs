@@ -28,7 +28,6 @@ use crate::{
     irq::Flags,
     prelude::*,
     static_lock_class,
-    str::CStr,
     sync::{
         Arc,
         LockClassKey,

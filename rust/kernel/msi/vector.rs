@@ -13,11 +13,7 @@ use super::{
     Request, //
 };
 use crate::{
-    alloc::{
-        flags::__GFP_NOWARN,
-        Allocator,
-        Vec, //
-    },
+    alloc::Allocator,
     bindings,
     cpumask::{
         Cpumask,
@@ -43,7 +39,6 @@ use core::{
     marker::PhantomData,
     mem::{
         self,
-        size_of,
         ManuallyDrop, //
     },
     num::NonZeroU32,
