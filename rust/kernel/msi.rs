@@ -54,12 +54,10 @@ use crate::{
             ARef,
             AlwaysRefCounted, //
         },
-        Mutex, //
+        Mutex,
+        Refcount, //
     },
-    types::{
-        ForeignOwnable,
-        Opaque, //
-    },
+    types::ForeignOwnable, //
 };
 use core::{
     marker::PhantomData,
@@ -443,7 +441,7 @@ struct Data<B> {
 #[pin_data(PinnedDrop)]
 struct Inner<'a, B: Backing> {
     /// How many handles there are. An `Arc` can not count those of a batch at a time.
-    refs: Opaque<bindings::refcount_t>,
+    refs: Refcount,
     #[pin]
     data: Data<B>,
     ptr: NonNull<bindings::msi_table>,
@@ -468,9 +466,8 @@ unsafe impl<B: Backing> Sync for Inner<'_, B> {}
 impl<B: Backing> Inner<'_, B> {
     /// Counts `n` more handles.
     #[inline]
-    fn get(&self, n: c_int) {
-        // SAFETY: The count is valid since `self` is.
-        unsafe { bindings::refcount_add(n, self.refs.get()) };
+    fn get(&self, n: i32) {
+        self.refs.add(n);
     }
 
     /// Counts `n` handles less.
@@ -480,14 +477,12 @@ impl<B: Backing> Inner<'_, B> {
     /// `obj` must have `n` handles, which are counted, and which are neither used nor dropped any
     /// more.
     #[inline]
-    unsafe fn put(obj: NonNull<Self>, n: c_int) {
-        // SAFETY: `obj` is valid as long as a handle is counted, which these are. So the field is
-        // in bounds.
-        let refs = unsafe { &raw const (*obj.as_ptr()).refs };
+    unsafe fn put(obj: NonNull<Self>, n: i32) {
+        // SAFETY: `obj` is valid as long as a handle is counted, which these are. The reference is
+        // not used after they are not.
+        let refs = unsafe { &(*obj.as_ptr()).refs };
 
-        // SAFETY: The count is valid for the access which takes these handles off. `obj` is not
-        // used after it, unless it was the last one.
-        if unsafe { bindings::refcount_sub_and_test(n, Opaque::cast_into(refs)) } {
+        if refs.sub_and_test(n) {
             // SAFETY: There is no handle any more, so nobody else frees or uses `obj`.
             // `Table::create` has made it with a `KBox`, and it has not been moved since.
             drop(unsafe { Pin::new_unchecked(KBox::from_raw(obj.as_ptr())) });
@@ -582,8 +577,7 @@ impl<'a, B: Backing> Table<'a, B> {
         // INVARIANT: By the safety requirements of this function. The C side frees a table by
         // itself only when its device is unbound.
         let init = try_pin_init!(&this in Inner {
-            // SAFETY: `REFCOUNT_INIT` has no requirements.
-            refs: Opaque::new(unsafe { bindings::REFCOUNT_INIT(1) }),
+            refs: Refcount::new(1),
             data <- try_pin_init!(Data {
                 store <- store,
                 bus <- new_bus(),

@@ -364,7 +364,7 @@ impl<'a, B: Backing> Vector<'a, B> {
         res?;
 
         // They fit into memory, so there are not too many for an `int`.
-        table.get(len as c_int);
+        table.get(len as i32);
         let table = ARef::into_raw(table.clone());
         // From the last one on, as a vector takes the place of two pointers.
         for i in (0..len).rev() {
@@ -765,7 +765,7 @@ impl<'a, B: Backing> Batch<'a, B> {
         }
         // SAFETY: By the type invariants that many handles are counted. They are not used any more,
         // nor is the pointer, as there are no vectors.
-        unsafe { Inner::put(self.table, len as c_int) };
+        unsafe { Inner::put(self.table, len as i32) };
     }
 }
 
