@@ -298,6 +298,8 @@ impl<'a, T, B: Backing> Interrupt<'a, T, B> {
     /// Enables the interrupt, after [`Interrupt::disable`], or if it was requested with
     /// [`Flags::NO_AUTOEN`]. Otherwise nothing happens.
     ///
+    /// This may sleep if the store of the table has a [`flush`](super::Store::flush).
+    ///
     /// # Examples
     ///
     /// ```
