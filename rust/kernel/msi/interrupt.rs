@@ -165,7 +165,57 @@ impl<B: Backing, T: Handler<B> + Send> Handler<B> for Arc<T> {
 ///
 /// # Examples
 ///
-/// See [`Vector::request_threaded_irq`].
+/// ```
+/// use kernel::{
+///     irq::{
+///         Flags,
+///         IrqReturn,
+///         ThreadedIrqReturn, //
+///     },
+///     msi::{
+///         fake::{
+///             FakeDevice,
+///             Recorder, //
+///         },
+///         Table,
+///         ThreadedHandler,
+///         VectorRef, //
+///     },
+///     sync::atomic::{
+///         Atomic,
+///         Relaxed, //
+///     },
+/// };
+///
+/// struct LastLabel(Atomic<u32>);
+///
+/// impl ThreadedHandler<Recorder> for LastLabel {
+///     fn handle(&self, vector: &VectorRef<Recorder>, _store: &Recorder) -> ThreadedIrqReturn {
+///         self.0.store(vector.label(), Relaxed);
+///         ThreadedIrqReturn::WakeThread
+///     }
+///
+///     fn handle_threaded(&self, _vector: &VectorRef<Recorder>, store: &Recorder) -> IrqReturn {
+///         if store.is_masked(self.0.load(Relaxed)) {
+///             return IrqReturn::None;
+///         }
+///         IrqReturn::Handled
+///     }
+/// }
+///
+/// let dev = FakeDevice::new(c"msi_thread", 8)?;
+/// let table = Table::new(dev.as_ref(), c"ims", 16, Recorder::default())?;
+/// let handler = LastLabel(Atomic::new(0));
+/// let init = table
+///     .alloc(5)?
+///     .request_threaded_irq(Flags::TRIGGER_NONE, c"last", handler);
+/// let irq = KBox::pin_init(init, GFP_KERNEL)?;
+///
+/// dev.parent().inject(irq.vector().message()?)?;
+/// irq.synchronize();
+/// assert_eq!(irq.handler().0.load(Relaxed), 5);
+/// # Ok::<(), Error>(())
+/// ```
 pub trait ThreadedHandler<B: Backing>: Sync {
     /// Handles the interrupt, in interrupt context.
     ///

@@ -317,7 +317,26 @@ pub(super) mod private {
 ///
 /// # Examples
 ///
-/// See [`Request::cookies`] and [`Table::alloc_many`](super::Table::alloc_many).
+/// ```
+/// use kernel::{
+///     msi::{
+///         Backing,
+///         Cookies,
+///         Request,
+///         Table,
+///         Vector, //
+///     },
+///     prelude::*, //
+/// };
+///
+/// /// Eight vectors, or as many as there can be.
+/// fn eight<'a, B: Backing, K: Cookies<B::Cookie>>(
+///     table: &Table<'a, B>,
+///     request: Request<'_, K>,
+/// ) -> Result<KVVec<Vector<'a, B>>> {
+///     table.alloc_many(request, 1..=8)
+/// }
+/// ```
 pub trait Cookies<C>: private::NextCookie<C> {}
 
 impl<C, T: private::NextCookie<C>> Cookies<C> for T {}

@@ -22,7 +22,27 @@ use crate::{
 ///
 /// # Examples
 ///
-/// See [`Watch`].
+/// ```
+/// use kernel::{
+///     msi::{
+///         Message,
+///         Watcher, //
+///     },
+///     sync::atomic::{
+///         Atomic,
+///         Relaxed, //
+///     },
+/// };
+///
+/// /// Where the peer writes to, 0 as long as it must not.
+/// struct Doorbell(Atomic<u64>);
+///
+/// impl Watcher for Doorbell {
+///     fn notify(&self, msg: Option<Message>) {
+///         self.0.store(msg.map_or(0, |msg| msg.address), Relaxed);
+///     }
+/// }
+/// ```
 pub trait Watcher: Sync {
     /// Is told the new message whenever it changes, [`None`] when it becomes invalid.
     ///
@@ -59,7 +79,43 @@ use self::private::Token;
 ///
 /// # Examples
 ///
-/// See [`Watch`] and [`Watch::new`].
+/// ```
+/// use kernel::{
+///     msi::{
+///         fake::{
+///             FakeDevice,
+///             Recorder, //
+///         },
+///         Message,
+///         Table,
+///         Watch,
+///         Watchable,
+///         Watcher, //
+///     },
+///     prelude::*,
+///     sync::Arc, //
+/// };
+///
+/// struct Ignore;
+///
+/// impl Watcher for Ignore {
+///     fn notify(&self, _msg: Option<Message>) {}
+/// }
+///
+/// fn watch<V: Watchable>(target: V) -> Result<Pin<KBox<Watch<Ignore, V>>>> {
+///     KBox::pin_init(Watch::new(target, Ignore), GFP_KERNEL)
+/// }
+///
+/// let dev = FakeDevice::new(c"msi_watchable", 8)?;
+/// let table = Table::new(dev.as_ref(), c"ims", 16, Recorder::default())?;
+///
+/// let shared = Arc::new(table.alloc(5)?, GFP_KERNEL)?;
+/// let first = watch(shared.clone())?;
+/// let second = watch(&*shared)?;
+/// let third = watch(first)?;
+/// # drop((second, third));
+/// # Ok::<(), Error>(())
+/// ```
 pub trait Watchable: private::HasVector {}
 
 impl<T: private::HasVector> Watchable for T {}
