@@ -72,6 +72,7 @@ mod affinity;
 mod debug;
 #[cfg(CONFIG_MSI_TABLE_FAKE)]
 pub mod fake;
+mod handler;
 mod interrupt;
 mod lent;
 mod mmio;
@@ -88,11 +89,13 @@ pub use self::affinity::{
     Affinity,
     Spread, //
 };
+pub use self::handler::{
+    Handler,
+    ThreadedHandler, //
+};
 pub use self::interrupt::{
     Disabled,
-    Handler,
-    Interrupt,
-    ThreadedHandler, //
+    Interrupt, //
 };
 pub use self::lent::{
     Lent,
@@ -436,8 +439,8 @@ struct Data<B> {
 /// # Invariants
 ///
 /// - `ptr` is a table, and was created for `data` on `dev`.
-/// - Everybody who frees `ptr` other than this type does so when `dev` is unbound. So it is valid as
-///   long as there is an `Inner<'a, B>`, whose `dev` is bound.
+/// - Everybody who frees `ptr` other than this type does so when `dev` is unbound. So it is valid
+///   as long as there is an `Inner<'a, B>`, whose `dev` is bound.
 #[pin_data(PinnedDrop)]
 struct Inner<'a, B: Backing> {
     /// How many handles there are. An `Arc` can not count those of a batch at a time.
@@ -562,10 +565,10 @@ impl<'a, B: Backing> Table<'a, B> {
     ///
     /// # Safety
     ///
-    /// `create` must return an error pointer, or a new table on `dev` which nobody else frees before
-    /// `dev` is unbound. If the table has operations of its own then they must expect what `create`
-    /// got as its data: an initialized `Data<B>`, which stays where it is and is dropped after the
-    /// table is freed, or not at all.
+    /// `create` must return an error pointer, or a new table on `dev` which nobody else frees
+    /// before `dev` is unbound. If the table has operations of its own then they must expect what
+    /// `create` got as its data: an initialized `Data<B>`, which stays where it is and is dropped
+    /// after the table is freed, or not at all.
     unsafe fn create<E>(
         dev: &'a Device<Bound>,
         store: impl PinInit<B, E>,
@@ -583,7 +586,8 @@ impl<'a, B: Backing> Table<'a, B> {
                 bus <- new_bus(),
             }? Error),
             ptr: {
-                // SAFETY: `this` is allocated, so the field is in bounds. It was initialized before.
+                // SAFETY: `this` is allocated, so the field is in bounds. It was initialized
+                // before.
                 let data = unsafe { &raw mut (*this.as_ptr()).data };
 
                 NonNull::new(from_err_ptr(create(data)?)?).ok_or(ENOMEM)?

@@ -146,8 +146,8 @@ impl Parent {
     /// See [`Options::parent`](super::Options::parent).
     #[inline]
     pub fn domain(&self) -> NonNull<bindings::irq_domain> {
-        // SAFETY: By the type invariant the parent is valid. Creating one without a domain fails, so
-        // it has one, which is not null.
+        // SAFETY: By the type invariant the parent is valid. Creating one without a domain fails,
+        // so it has one, which is not null.
         unsafe { NonNull::new_unchecked(bindings::msi_fake_parent_domain(self.0.as_ptr())) }
     }
 

@@ -5,11 +5,11 @@
 //! C header: [`include/linux/msi_table.h`](srctree/include/linux/msi_table.h)
 
 use super::{
-    interrupt::{
-        is_disabled,
+    handler::{
         Callbacks,
         Registered, //
     },
+    interrupt::is_disabled,
     Backing,
     Handler,
     Message,
@@ -353,14 +353,14 @@ impl<B: Backing + 'static> Lent<B> {
                 // SAFETY:
                 // - A vector is put into the slot once, by `Lent::new`. So the one which is there
                 //   now is that of `vector`, and it is valid.
-                // - The lock is held, so nobody installs or frees a handler. `_borrower` is the only
-                //   one, so there is none.
+                // - The lock is held, so nobody installs or frees a handler. `_borrower` is the
+                //   only one, so there is none.
                 // - All fields are initialized, so the callbacks may be called at once, and from
                 //   here on there are only shared references to them.
                 // - `this` is pinned: it is valid until it is dropped, which drops the borrower and
                 //   so frees the handler before, and forever if it is leaked. `T` and `B` are
-                //   `'static`, so what they refer to is valid as well. `vector` and `store` are until
-                //   `Owner` drops the vector, which frees the handler before.
+                //   `'static`, so what they refer to is valid as well. `vector` and `store` are
+                //   until `Owner` drops the vector, which frees the handler before.
                 unsafe { callbacks.request(vector.as_ptr(), flags, &name, this.as_ptr()) }?;
             },
         }? Error)
@@ -491,8 +491,8 @@ pub struct LentInterrupt<T, B: Backing + 'static = super::Pci> {
 // and `B` are `Sync`.
 unsafe impl<T: Send, B: Backing + 'static> Send for LentInterrupt<T, B> {}
 
-// SAFETY: A shared interrupt gives access to the handler, which is `Sync`, and to the state, an `Arc`
-// of a mutex whose content is `Send`. The pointers are not used by it.
+// SAFETY: A shared interrupt gives access to the handler, which is `Sync`, and to the state, an
+// `Arc` of a mutex whose content is `Send`. The pointers are not used by it.
 unsafe impl<T: Sync, B: Backing + 'static> Sync for LentInterrupt<T, B> {}
 
 impl<T, B: Backing + 'static> LentInterrupt<T, B> {
@@ -533,9 +533,9 @@ impl<T, B: Backing + 'static> Registered for LentInterrupt<T, B> {
         // SAFETY: This is called by the handler, and what it returns is not used after that has
         // returned. So by the type invariants the store is valid, and it is only shared.
         let store = unsafe { self.store.as_ref() };
-        // SAFETY: In the same way the vector is valid. It is one of a table of `B`, and its cookie a
-        // foreign-owned `B::Cookie`: it belongs to a `Vector<B>`, which takes it back after it has
-        // freed the vector.
+        // SAFETY: In the same way the vector is valid. It is one of a table of `B`, and its cookie
+        // a foreign-owned `B::Cookie`: it belongs to a `Vector<B>`, which takes it back after it
+        // has freed the vector.
         let vector = unsafe { VectorRef::from_raw(self.vector.as_ptr()) };
 
         (&self.handler, vector, store)

@@ -109,8 +109,8 @@ impl Layout {
 ///
 /// # Safety
 ///
-/// - The region which `region` returns must be mapped, and safe code must not go wrong by any access
-///   of 32 bits to it: the C side writes to what [`Layout`] says.
+/// - The region which `region` returns must be mapped, and safe code must not go wrong by any
+///   access of 32 bits to it: the C side writes to what [`Layout`] says.
 /// - It must stay mapped until `self` is dropped, even if that is moved, or until the device
 ///   resources of `dev` which are older than the call are released, if that comes first. Unless
 ///   `region` fails it must always return the same.
@@ -381,8 +381,8 @@ impl<M: Mapping, C: ForeignOwnable + Send + Sync + 'static> Mmio<M, C> {
 
     /// # Safety
     ///
-    /// Must only be called by the C side, for a vector of a table which `Table::mmio` has created of
-    /// a `Self`.
+    /// Must only be called by the C side, for a vector of a table which `Table::mmio` has created
+    /// of a `Self`.
     unsafe extern "C" fn bits(vector: *const bindings::msi_vector) -> u32 {
         // SAFETY:
         // - The C side passes a valid vector, whose table is valid.

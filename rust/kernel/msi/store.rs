@@ -442,10 +442,10 @@ impl<'a, S: Store> Table<'a, S> {
             // - `dev` is valid and bound.
             // - `info` and its name are valid, and are not used after the call. Its parent is, if
             //   there is one, by the safety requirements of `Options::parent`.
-            // - The operations are static, complete as `VTable` asserts, and those for a table whose
-            //   data is the `Data` of an `S`. The handles own it, so it is dropped after the table
-            //   is freed, and the caller sees to it that what it borrows is valid until they are
-            //   dropped or the device is unbound. They may be called concurrently for different
+            // - The operations are static, complete as `VTable` asserts, and those for a table
+            //   whose data is the `Data` of an `S`. The handles own it, so it is dropped after the
+            //   table is freed, and the caller sees to it that what it borrows is valid until they
+            //   are dropped or the device is unbound. They may be called concurrently for different
             //   vectors, and `S` is `Sync`.
             Ok(unsafe { bindings::msi_allocate_table(dev.as_raw(), &info) })
         };
@@ -526,8 +526,8 @@ impl<S: Store> VTable<S> {
     /// - `'b` must not exceed that call.
     #[inline]
     unsafe fn borrow<'b>(vector: *mut bindings::msi_vector) -> (&'b S, &'b VectorRef<S>) {
-        // SAFETY: Operations are called with a valid vector, of the table which they are called for.
-        // The rest is required of the caller.
+        // SAFETY: Operations are called with a valid vector, of the table which they are called
+        // for. The rest is required of the caller.
         let data = unsafe { Self::data(bindings::msi_vector_table(vector)) };
 
         // SAFETY: The vector is valid during the call, and was allocated from a table of `S`: with

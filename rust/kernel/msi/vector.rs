@@ -192,8 +192,8 @@ impl<B: Backing> VectorRef<B> {
     #[inline]
     pub fn cookie(&self) -> <B::Cookie as ForeignOwnable>::Borrowed<'_> {
         // SAFETY: By the type invariants the vector is valid, and its cookie comes from
-        // `into_foreign` of a `B::Cookie`, and is neither taken back nor borrowed mutably as long as
-        // `self` is borrowed.
+        // `into_foreign` of a `B::Cookie`, and is neither taken back nor borrowed mutably as long
+        // as `self` is borrowed.
         unsafe { B::Cookie::borrow(bindings::msi_vector_cookie(self.as_raw())) }
     }
 }
@@ -234,13 +234,13 @@ pub struct Vector<'a, B: Backing = super::Pci> {
 /// The room for some vectors is that for twice as many pointers.
 type Halves = [*mut c_void; 2];
 
-// SAFETY: The functions that take a `struct msi_vector`, and those which free it, may be called from
-// any thread. The cookie is `Send`. So is the reference to the table, as `Inner` is `Send` and
+// SAFETY: The functions that take a `struct msi_vector`, and those which free it, may be called
+// from any thread. The cookie is `Send`. So is the reference to the table, as `Inner` is `Send` and
 // `Sync`.
 unsafe impl<B: Backing> Send for Vector<'_, B> {}
 
-// SAFETY: The functions which get the vector by a shared reference, to read or move it or to restore
-// it, may be called concurrently. The cookie is `Sync`, and so is `Inner`.
+// SAFETY: The functions which get the vector by a shared reference, to read or move it or to
+// restore it, may be called concurrently. The cookie is `Sync`, and so is `Inner`.
 unsafe impl<B: Backing> Sync for Vector<'_, B> {}
 
 impl<'a, B: Backing> Vector<'a, B> {
@@ -255,9 +255,9 @@ impl<'a, B: Backing> Vector<'a, B> {
         let table = table.clone();
 
         // SAFETY: By the type invariants of `Inner` the table is valid, and still exists since the
-        // device is bound. The request is valid, and so are what it points to: at least one affinity
-        // and a description of how to spread, if any. They are not used after the call. The cookie
-        // is what the operations of a table of `B` expect.
+        // device is bound. The request is valid, and so are what it points to: at least one
+        // affinity and a description of how to spread, if any. They are not used after the call.
+        // The cookie is what the operations of a table of `B` expect.
         let vector = from_err_ptr(unsafe { bindings::msi_table_alloc(table.ptr.as_ptr(), &req) });
 
         match vector {
@@ -344,8 +344,8 @@ impl<'a, B: Backing> Vector<'a, B> {
         // - By the type invariants of `Inner` the table is valid, and still exists since the device
         //   is bound.
         // - The request is valid, and not used after the call. There are `n` cookies, which the
-        //   operations of a table of `B` expect, and at least as many affinities, if any. The C side
-        //   does not write to them.
+        //   operations of a table of `B` expect, and at least as many affinities, if any. The C
+        //   side does not write to them.
         // - There is room for `n` pointers, which is not that of the cookies.
         let res = to_count(unsafe {
             bindings::msi_table_alloc_vectors(table.ptr.as_ptr(), &req, min, n, ptrs)
@@ -489,8 +489,8 @@ impl<'a, B: Backing> Vector<'a, B> {
     /// # Ok::<(), Error>(())
     /// ```
     pub fn set_affinity(&self, mask: &Cpumask) -> Result {
-        // SAFETY: `irq_set_affinity()` takes any number; this is one of an interrupt which exists, as
-        // it does as long as the vector. `mask` is valid, and is copied.
+        // SAFETY: `irq_set_affinity()` takes any number; this is one of an interrupt which exists,
+        // as it does as long as the vector. `mask` is valid, and is copied.
         to_result(unsafe { bindings::irq_set_affinity(self.irq(), mask.as_raw()) })
     }
 
@@ -552,8 +552,9 @@ impl<'a, B: Backing> Vector<'a, B> {
         #[cfg(CONFIG_SMP)]
         {
             let common = self.irq_common_data();
-            // SAFETY: `common` is valid, so its mask is, and stays so as long as the interrupt exists.
-            // Who changes it meanwhile does not matter: it is opaque, and the C side copies it.
+            // SAFETY: `common` is valid, so its mask is, and stays so as long as the interrupt
+            // exists. Who changes it meanwhile does not matter: it is opaque, and the C side copies
+            // it.
             let mask = unsafe { CpumaskVar::from_raw(&raw const (*common).affinity) };
 
             CpumaskVar::try_clone(mask)
@@ -591,8 +592,8 @@ impl<'a, B: Backing> Vector<'a, B> {
     /// the vector.
     #[cfg(any(CONFIG_SMP, CONFIG_GENERIC_IRQ_EFFECTIVE_AFF_MASK))]
     fn irq_common_data(&self) -> *const bindings::irq_common_data {
-        // SAFETY: `irq_get_irq_data()` takes any number. It returns null or what is valid as long as
-        // the interrupt exists, which it does as long as the vector; so it is not null.
+        // SAFETY: `irq_get_irq_data()` takes any number. It returns null or what is valid as long
+        // as the interrupt exists, which it does as long as the vector; so it is not null.
         unsafe { (*bindings::irq_get_irq_data(self.irq())).common }
     }
 
@@ -692,7 +693,8 @@ impl<B: Backing> Drop for Vector<'_, B> {
 /// For how many vectors a [`Batch`] has room, on the stack.
 const ROOM: usize = 32;
 
-/// Vectors which are going to be freed, as many at a time as belong to one table and find room here.
+/// Vectors which are going to be freed, as many at a time as belong to one table and find room
+/// here.
 ///
 /// # Invariants
 ///
@@ -751,8 +753,8 @@ impl<'a, B: Backing> Batch<'a, B> {
 
         // SAFETY: By the type invariants there are handles of the table, so it is valid.
         let table = unsafe { self.table.as_ref() }.ptr.as_ptr();
-        // SAFETY: By the type invariants the vectors belong to this table, and nobody else has freed
-        // one, since the device is still bound. Otherwise as in the `Drop` implementation of
+        // SAFETY: By the type invariants the vectors belong to this table, and nobody else has
+        // freed one, since the device is still bound. Otherwise as in the `Drop` implementation of
         // `Vector`. There are not more than `ROOM`, so their number fits.
         unsafe { bindings::msi_table_free_vectors(table, vectors.as_mut_ptr(), len as c_uint) };
 

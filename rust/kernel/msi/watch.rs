@@ -271,8 +271,8 @@ pub struct Watch<W, V: Watchable> {
 // SAFETY: `msi_vector_unwatch()` may be called by any thread. The other fields are `Send`.
 unsafe impl<W: Send, V: Watchable + Send> Send for Watch<W, V> {}
 
-// SAFETY: A shared watch gives access to `watcher` and `target` only, which are `Sync`. `raw` is for
-// the C side, which has a lock for it.
+// SAFETY: A shared watch gives access to `watcher` and `target` only, which are `Sync`. `raw` is
+// for the C side, which has a lock for it.
 unsafe impl<W: Sync, V: Watchable + Sync> Sync for Watch<W, V> {}
 
 impl<W: Watcher, V: Watchable> Watch<W, V> {
@@ -465,9 +465,9 @@ impl<W, V: Watchable> Watch<W, V> {
 #[pinned_drop]
 impl<W, V: Watchable> PinnedDrop for Watch<W, V> {
     fn drop(self: Pin<&mut Self>) {
-        // SAFETY: By the safety requirements of `HasVector` the vector of `target` is valid: `target`
-        // is, what it borrows is still there, and with it the device is still bound. It is the one
-        // which `raw` watches, or has watched, by the type invariants.
+        // SAFETY: By the safety requirements of `HasVector` the vector of `target` is valid:
+        // `target` is, what it borrows is still there, and with it the device is still bound. It is
+        // the one which `raw` watches, or has watched, by the type invariants.
         unsafe { bindings::msi_vector_unwatch(self.target.as_raw(Token), self.raw.get()) };
     }
 }
