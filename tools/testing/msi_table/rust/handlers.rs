@@ -199,7 +199,10 @@ pub fn request_threaded_with_lt(vector: Vector<'_, Ims>) {
 /// The name of a handler is there as long as the handler.
 pub fn name_borrowed(vector: Vector<'_, Ims>) -> Result {
     #[cfg(name_borrowed)]
-    let name = &*kernel::str::CString::try_from_fmt(fmt!("mine"))?; //[name_borrowed]~ E0716
+    let name = {
+        let name = kernel::str::CString::try_from_fmt(fmt!("mine"))?;
+        &*name //[name_borrowed]~ E0597
+    };
     #[cfg(not(name_borrowed))]
     let name = c"mine";
     drop(vector.request_irq(FLAGS, name, Quiet));
