@@ -555,7 +555,9 @@ impl<'bound> Driver<'bound> {
     fn create_queues(&mut self) -> Result {
         let cdw11 = (MAX_QUEUES - 1) << 16 | (MAX_QUEUES - 1);
         let granted = self.admin(opcode::SET_FEATURES, 0, 0, FID_NUMBER_OF_QUEUES, cdw11)?;
-        let count = MAX_QUEUES.min(1 + (granted >> 16)).min(1 + (granted & 0xffff));
+        let count = MAX_QUEUES
+            .min(1 + (granted >> 16))
+            .min(1 + (granted & 0xffff));
 
         let spread = msi::Spread::default();
         let request = msi::Request::range(ADMIN + 1..).spread(&spread);

@@ -17,7 +17,7 @@ measure() { # SIDE WHAT OPS, and what the program is told
 	echo "bench: side=$side what=$what sysfs=1 live=0 ops=$ops median=$(cost "$@" $ops)"
 }
 
-for module in nvme-core irqbypass vfio vfio_iommu_type1 virtio_ring virtio \
+for module in nvme-core irqbypass iommufd vfio vfio_iommu_type1 virtio_ring virtio \
 	      virtio_pci_modern_dev virtio_pci_legacy_dev virtio_blk; do
 	[ ! -e "/modules/$module.ko" ] || load $module
 done
