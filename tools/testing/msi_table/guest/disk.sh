@@ -80,9 +80,14 @@ nothing_lost() {
 	[ ! -e /tmp/lost ]
 }
 
-# The interrupts whose names begin with NAME: number and name
+# The interrupts whose names begin with NAME: number and name. A line may be shared.
 named() { # NAME
-	sed -nE "s/^ *([0-9]+): .* ($1[^ ]*)$/\1 \2/p" /proc/interrupts
+	awk -v name="^$1" '{
+		for (i = NF; $i ~ name; i--) {
+			sub(",$", "", $i)
+			print $1 + 0, $i
+		}
+	}' /proc/interrupts
 }
 # How often a CPU took an interrupt
 taken() { # IRQ CPU
