@@ -67,9 +67,6 @@ void pci_table_free(struct msi_table *table, struct msi_vector **vectors, unsign
 void pci_table_destroy(struct msi_table *table);
 
 #ifdef CONFIG_PCI_MSI
-extern const struct msi_table_backend pci_msix_table_backend;
-extern const struct msi_table_backend pci_msi_table_backend;
-
 int pci_msi_table_alloc(struct pci_msi_table *ptable, struct msi_vector **vectors,
 			unsigned int n, u32 lowest, const struct irq_affinity_desc *affinity);
 void pci_msi_table_commit(struct pci_msi_table *ptable);

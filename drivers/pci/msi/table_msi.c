@@ -222,10 +222,12 @@ void pci_msi_table_free(struct pci_msi_table *ptable, struct msi_vector **vector
 /* The table goes, and INTx, which it has kept off, is the driver's again. */
 void pci_msi_table_end(struct pci_msi_table *ptable)
 {
+	struct pci_dev *pdev = to_pci_dev(ptable->table.dev);
+
 	pci_msi_table_disable(ptable);
-	if (ptable->settled && ptable->table.backend->kind != MSI_TABLE_INTX) {
+	if (pci_msi_table_keeps_intx_off(pdev)) {
 		ptable->settled = false;
-		pci_intx_for_msi(to_pci_dev(ptable->table.dev), 1);
+		pci_intx_for_msi(pdev, 1);
 	}
 }
 
@@ -415,7 +417,7 @@ bool pci_msi_table_keeps_intx_off(struct pci_dev *pdev)
 	return table && table->backend->kind != MSI_TABLE_INTX && to_pci_msi_table(table)->settled;
 }
 
-const struct msi_table_backend pci_msix_table_backend = {
+static const struct msi_table_backend pci_msix_table_backend = {
 	.name		= "PCI/MSI-X",
 	.kind		= MSI_TABLE_MSIX,
 	.vector_size	= sizeof(struct pci_msi_vector),
@@ -432,7 +434,7 @@ const struct msi_table_backend pci_msix_table_backend = {
 	.destroy	= pci_table_destroy,
 };
 
-const struct msi_table_backend pci_msi_table_backend = {
+static const struct msi_table_backend pci_msi_table_backend = {
 	.name		= "PCI/MSI",
 	.kind		= MSI_TABLE_MSI,
 	.vector_size	= sizeof(struct pci_msi_vector),
