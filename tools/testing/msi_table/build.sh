@@ -11,32 +11,31 @@ suffix= label= image=bzImage
 [ "$1" = debug ] || suffix=-$1 label=" ($1)"
 shift
 fragments=$*
-case " $* " in
-*" uml "*)
+with() { # FRAGMENT
+	case " $fragments " in
+	*" $1 "*) ;;
+	*) false ;;
+	esac
+}
+if with uml; then
 	export ARCH=um
 	image=linux
-	;;
-esac
+fi
 
 # Of which files the coverage is measured: ours, and those with patches. They go by
 # their name alone, and one which the boot code of x86 has as well can not be.
 profiled=
-case " $* " in
-*" gcov "*)
+if with gcov; then
 	profiled=$({
 		cat "$TREE/.msi_table/files"
 		sed -n 's|^+++ b/\([^[:space:]]*\).*|\1|p' "$TREE"/.msi_table/*.patch
 	} | sed -n '\,/pm\.c$,d
 		\,^drivers/\(net\|nvme\|pci/endpoint\|vdpa\|vfio\|virtio\)/,d
 		s,^\(kernel\|drivers\)/\([^/]*/\)*\([^/]*\)\.c$,GCOV_PROFILE_\3.o=y,p')
-	;;
-esac
+fi
 
 # Rust and KASAN together need clang. gcc is quicker.
-case " $* " in
-*" demo "* | *" nomsi "*) ;;
-*) export LLVM=1 ;;
-esac
+with demo || with nomsi || export LLVM=1
 
 # PROGRAM, for the /bin of the guest, and the libraries it needs where it looks
 # for them
@@ -75,22 +74,18 @@ initramfs() {
 		if irqbalance=$(command -v irqbalance); then
 			program "$irqbalance"
 		fi
-		case " $fragments " in
-		*" drivers "*)
+		if with drivers; then
 			for name in vfio cost; do
 				cc -O2 -Wall -Wextra -Werror -static -pthread \
 					-o "$build/$name" "$here/$name.c" || return 1
 				echo "file /bin/$name $build/$name 0755 0 0"
 			done
-			;;
-		esac
-		case " $fragments " in
-		*" selftest "*)
+		fi
+		if with selftest; then
 			for name in vfio_pci_device_test vfio_pci_driver_test; do
 				echo "file /bin/$name $build/selftest/$name 0755 0 0"
 			done
-			;;
-		esac
+		fi
 		find "$build" -name '*.ko' | while read -r file; do
 			echo "file /modules/${file##*/} $file 0644 0 0"
 		done
@@ -164,14 +159,10 @@ how_far=built
 step "build$suffix" "build the kernel$label" \
 	make -C "$TREE" O="$build" -j"$(nproc)" $profiled $image modules
 how_far=
-case " $fragments " in
-*" drivers "*)
+if with drivers; then
 	step "stock$suffix" "build the drivers without tables$label" stock_drivers
-	;;
-esac
-case " $fragments " in
-*" selftest "*)
+fi
+if with selftest; then
 	step "selftest$suffix" "build the kernel's own tests of VFIO$label" selftests
-	;;
-esac
+fi
 step "initramfs$suffix" "make the initramfs$label" initramfs

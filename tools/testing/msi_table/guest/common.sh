@@ -27,6 +27,11 @@ choose() { # CEIL: sets chosen to a number below it
 	chosen=$((random / 65536 % $1))
 }
 
+# Functions of PCI by what a file of theirs says
+functions_with() { # FILE PATTERN
+	grep -lE "$2" /sys/bus/pci/devices/*/"$1" | xargs -n1 dirname
+}
+
 dev=$(for d in /sys/bus/pci/devices/*; do
 	[ "$(cat "$d/vendor" "$d/device" | xargs)" != "0x1234 0x11e8" ] ||
 		echo "$d"

@@ -5,7 +5,7 @@
 # for VFIO, and a disk of virtio.
 . /guest/disk.sh
 
-functions=$(grep -l 0x010802 /sys/bus/pci/devices/*/class | xargs -n1 dirname)
+functions=$(functions_with class 0x010802)
 first=$(echo "$functions" | head -n1)
 second=$(echo "$functions" | tail -n1)
 group=$(basename "$(readlink "$second/iommu_group")")
@@ -17,10 +17,7 @@ measure() { # SIDE WHAT OPS, and what the program is told
 	echo "bench: side=$side what=$what sysfs=1 live=0 ops=$ops median=$(cost "$@" $ops)"
 }
 
-for module in nvme-core irqbypass iommufd vfio vfio_iommu_type1 virtio_ring virtio \
-	      virtio_pci_modern_dev virtio_pci_legacy_dev virtio_blk; do
-	[ ! -e "/modules/$module.ko" ] || load $module
-done
+load_modules nvme-core $vfio_modules $virtio_modules
 for stock in _stock ''; do
 	side=table
 	[ -z "$stock" ] || side=mainline

@@ -10,6 +10,13 @@ cpus=$(ls -d /sys/devices/system/cpu/cpu[0-9]* | sed 's/.*cpu//')
 load() { # MODULE, or there is nothing to test
 	insmod "/modules/$1.ko" $2 || exit 1
 }
+load_modules() { # MODULE...: those which are not built in, or left out
+	for module; do
+		[ ! -e "/modules/$module.ko" ] || load "$module"
+	done
+}
+virtio_modules="virtio_ring virtio virtio_pci_modern_dev virtio_pci_legacy_dev virtio_blk"
+vfio_modules="irqbypass iommufd vfio vfio_iommu_type1"
 
 on() { # CPU COMMAND...
 	mask=$(printf %x $((1 << $1)))

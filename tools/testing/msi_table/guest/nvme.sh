@@ -4,10 +4,10 @@
 # first controller has a vector for each CPU, others have what the machine gave them.
 . /guest/disk.sh
 
-dev=$(readlink -f "$(grep -l 0x010802 /sys/bus/pci/devices/*/class | head -n1 | xargs dirname)")
+dev=$(readlink -f "$(functions_with class 0x010802 | head -n1)")
 bdf=${dev##*/}
 driver=nvme
-disks=$(for d in $(grep -l 0x010802 /sys/bus/pci/devices/*/class); do
+disks=$(for d in $(functions_with class 0x010802); do
 	n=${n-0}; echo "nvme${n}n1"; n=$((n + 1))
 done)
 

@@ -5,7 +5,6 @@
 . /guest/common.sh
 
 driver=rust_nvme_queues
-functions=$(grep -l 0x010802 /sys/bus/pci/devices/*/class | xargs -n1 dirname)
 
 worked() { # QUEUES EXCHANGES
 	dmesg | grep -qE "$driver.*: $1 queues, [0-9]+ blocks written and compared, \
@@ -17,7 +16,7 @@ bound_are() { # N
 vectors_are() { [ "$(grep -c "$driver" /proc/interrupts)" = "$1" ]; }
 
 say "KTAP version 1"
-dev=$(echo "$functions" | head -n1)
+dev=$(functions_with class 0x010802 | head -n1)
 start=$(irqs)
 insmod /modules/$driver.ko overwrite=1 exchanges=100 || exit 1
 dmesg | grep $driver | quote

@@ -3,7 +3,7 @@
 # The driver of VFIO on PCI, on MSI tables, as a program sees it, in KTAP.
 . /guest/disk.sh
 
-functions=$(grep -lE '0x10c9|0x0194' /sys/bus/pci/devices/*/device | xargs -n1 dirname)
+functions=$(functions_with device '0x10c9|0x0194')
 give() { # FUNCTION: to vfio-pci
 	echo vfio-pci >"$1/driver_override"
 	echo "${1##*/}" >/sys/bus/pci/drivers_probe
@@ -32,9 +32,7 @@ selftest() { # DEVICE PROGRAM OPTION...
 }
 none_left() { ! grep -q vfio /proc/interrupts; }
 
-for module in irqbypass iommufd vfio vfio_iommu_type1 vfio-pci-core vfio-pci; do
-	[ ! -e "/modules/$module.ko" ] || load $module
-done
+load_modules $vfio_modules vfio-pci-core vfio-pci
 for f in $functions; do
 	give "$f"
 done

@@ -6,7 +6,7 @@
 . /guest/disk.sh
 
 functions() { # CLASS
-	for d in $(grep -l 0x1af4 /sys/bus/pci/devices/*/vendor | xargs -n1 dirname); do
+	for d in $(functions_with vendor 0x1af4); do
 		! grep -q "^$1" "$d/class" || echo "$d"
 	done
 }
@@ -39,10 +39,7 @@ policies() { # What the disks were made for
 }
 
 say "KTAP version 1"
-for module in virtio_ring virtio virtio_pci_modern_dev virtio_pci_legacy_dev virtio_blk \
-	      failover net_failover dimlib virtio_net; do
-	[ ! -e "/modules/$module.ko" ] || load $module
-done
+load_modules $virtio_modules failover net_failover dimlib virtio_net
 start=$(irqs)
 
 load virtio_pci_stock
