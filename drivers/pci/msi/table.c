@@ -3,16 +3,13 @@
  * MSI tables of PCI functions: the MSI-X table, the MSI capability, and INTx
  *
  * The messages stay in the hands of the PCI core, which masks, restores and
- * shuts them down. The table owns the capability: pci_dev::msi_table keeps the
- * legacy functions in api.c away from it.
+ * shuts them down. The table owns the capability: the legacy functions in api.c and
+ * tables keep each other away from it by pci_dev::msi_table.
  */
 #include <linux/export.h>
 #include <linux/slab.h>
 
 #include "table.h"
-
-/* Protects the claim on pci_dev::msi_table */
-static DEFINE_MUTEX(pci_msi_claim_mutex);
 
 /*
  * The interrupt of the line may be another one when the function is enabled again. Handlers
@@ -123,8 +120,7 @@ void pci_table_destroy(struct msi_table *table)
 	struct pci_dev *pdev = to_pci_dev(table->dev);
 
 	pci_msi_table_end(ptable);
-	scoped_guard(mutex, &pci_msi_claim_mutex)
-		pdev->msi_table = NULL;
+	smp_store_release(&pdev->msi_table, NULL);
 	kfree(ptable);
 }
 
@@ -230,15 +226,14 @@ struct msi_table *pci_allocate_msi_table(struct pci_dev *pdev, unsigned int flag
 	if (ret)
 		return ERR_PTR(ret);
 
-	guard(mutex)(&pci_msi_claim_mutex);
-	if (pdev->msi_table || pci_dev_msi_enabled(pdev))
+	if (cmpxchg(&pdev->msi_table, NULL, &ptable->table))
 		return ERR_PTR(-EBUSY);
 
 	ret = msi_table_register(&ptable->table);
-	if (ret)
+	if (ret) {
+		smp_store_release(&pdev->msi_table, NULL);
 		return ERR_PTR(ret);
-
-	pdev->msi_table = &ptable->table;
+	}
 	return &no_free_ptr(ptable)->table;
 }
 EXPORT_SYMBOL_GPL(pci_allocate_msi_table);

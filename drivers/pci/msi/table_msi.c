@@ -258,16 +258,16 @@ static int pci_msi_table_take(struct pci_msi_table *ptable, struct msi_vector **
 	unsigned int i;
 
 	for (i = 0; i < n; i++) {
-		int irq = pci_irq_vector(pdev, vectors[i]->label);
+		unsigned int irq = msi_get_virq(&pdev->dev, vectors[i]->label);
 
-		if (irq < 0)
+		if (!irq)
 			break;
 		pci_msi_vector_set_irq(vectors[i], irq);
 	}
 	ptable->live += i;
 	if (i)
 		return i;
-	return pci_irq_vector(pdev, lowest) < 0 ? -EOPNOTSUPP : -ENOSPC;
+	return msi_get_virq(&pdev->dev, lowest) ? -ENOSPC : -EOPNOTSUPP;
 }
 
 /* As many entries as there can be of those of @vectors, or of 0 to @n - 1 */
@@ -412,7 +412,7 @@ static void pci_msi_table_restore_vector(struct msi_vector *vector)
 /* Nobody handles INTx of a function whose driver has vectors of MSI. */
 bool pci_msi_table_keeps_intx_off(struct pci_dev *pdev)
 {
-	struct msi_table *table = pdev->msi_table;
+	struct msi_table *table = pci_msi_table(pdev);
 
 	return table && table->backend->kind != MSI_TABLE_INTX && to_pci_msi_table(table)->settled;
 }
@@ -493,7 +493,7 @@ void pci_msi_table_wrote_msg(struct msi_table *table, struct msi_desc *desc)
 void __pci_msi_table_trace_mask(struct irq_data *data, bool masked)
 {
 	struct msi_desc *desc = irq_data_get_msi_desc(data);
-	struct msi_table *table = msi_desc_to_pci_dev(desc)->msi_table;
+	struct msi_table *table = pci_msi_table(msi_desc_to_pci_dev(desc));
 
 	if (table)
 		trace_msi_vector_mask(table, desc->msi_index + data->irq - desc->irq, data->irq,

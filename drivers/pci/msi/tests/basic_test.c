@@ -6,7 +6,9 @@
 #include <kunit/msi_table.h>
 #include <kunit/test.h>
 
+#include <linux/delay.h>
 #include <linux/irq.h>
+#include <linux/kthread.h>
 #include <linux/module.h>
 #include <linux/msi_table.h>
 #include <linux/pci.h>
@@ -98,6 +100,123 @@ static void msi_table_pci_owns_msix(struct kunit *test)
 	pci_free_irq_vectors(pdev);
 }
 
+/* The number of a vector may be freed at any time, so it is not to be had in the legacy way. */
+static void msi_table_pci_legacy_number(struct kunit *test)
+{
+	static const unsigned int kinds[] = { MSI_TABLE_MSIX, MSI_TABLE_MSI, MSI_TABLE_INTX };
+	struct igb_test *igb = test->priv;
+	struct pci_dev *pdev = igb->pdev;
+	unsigned int intx = pdev->irq;
+
+	if (!intx)
+		kunit_skip(test, "the function has no INTx");
+
+	for (int i = 0; i < ARRAY_SIZE(kinds); i++) {
+		struct msi_table *table;
+
+		KUNIT_ASSERT_EQ(test, pci_alloc_irq_vectors(pdev, 1, 1, PCI_IRQ_INTX), 1);
+		KUNIT_EXPECT_EQ(test, pci_irq_vector(pdev, 0), intx);
+
+		table = igb_create(test, kinds[i]);
+		KUNIT_ASSERT_NOT_ERR_OR_NULL(test, msi_table_alloc_vector(table, 0));
+		KUNIT_EXPECT_EQ(test, pci_irq_vector(pdev, 0),
+				kinds[i] == MSI_TABLE_INTX ? intx : -EINVAL);
+		KUNIT_EXPECT_EQ(test, pci_irq_vector(pdev, 1), -EINVAL);
+		KUNIT_EXPECT_EQ(test, pdev->irq, intx);
+		pci_free_irq_vectors(pdev);
+		KUNIT_EXPECT_EQ(test, pci_dev_msi_enabled(pdev), kinds[i] != MSI_TABLE_INTX);
+		msi_table_free(table);
+
+		KUNIT_EXPECT_EQ(test, pci_irq_vector(pdev, 0), intx);
+	}
+}
+
+/**
+ * struct igb_claims - Of two threads which want MSI of a function in both ways
+ * @pdev:	The function
+ * @owners:	How many have it
+ * @shared:	How often there was another one
+ * @failed:	How often it failed because of something else
+ * @won:	How often a table got it
+ */
+struct igb_claims {
+	struct pci_dev	*pdev;
+	atomic_t	owners;
+	atomic_t	shared;
+	atomic_t	failed;
+	unsigned int	won;
+};
+
+static void igb_own(struct igb_claims *claims)
+{
+	if (atomic_inc_return(&claims->owners) > 1)
+		atomic_inc(&claims->shared);
+	cond_resched();
+	atomic_dec(&claims->owners);
+}
+
+static int igb_claim_thread(void *data)
+{
+	struct igb_claims *claims = data;
+
+	for (int i = 0; !kthread_should_stop(); i++) {
+		unsigned int kind = i % 2 ? MSI_TABLE_MSIX : MSI_TABLE_MSI;
+		struct msi_table *table = pci_allocate_msi_table(claims->pdev, kind);
+
+		cond_resched();
+		if (IS_ERR(table)) {
+			if (PTR_ERR(table) != -EBUSY)
+				atomic_inc(&claims->failed);
+			continue;
+		}
+		if (IS_ERR(msi_table_alloc_vector(table, 0)))
+			atomic_inc(&claims->failed);
+		igb_own(claims);
+		claims->won++;
+		msi_table_free(table);
+		/* It is the other one's turn. */
+		fsleep(100);
+	}
+	return 0;
+}
+
+static void msi_table_pci_claimed_once(struct kunit *test)
+{
+	struct igb_test *igb = test->priv;
+	struct igb_claims claims = { .pdev = igb->pdev };
+	unsigned long end = jiffies + 60 * HZ;
+	struct task_struct *task;
+	unsigned int won = 0;
+
+	task = kthread_run(igb_claim_thread, &claims, "igb-claim");
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, task);
+	for (int i = 0; (won < 30 || READ_ONCE(claims.won) < 30) && time_before(jiffies, end);
+	     i++) {
+		unsigned int kind = i % 3 ? PCI_IRQ_MSIX : PCI_IRQ_MSI;
+		int ret = pci_alloc_irq_vectors(igb->pdev, 1, 1, kind);
+
+		cond_resched();
+		if (ret < 0) {
+			if (ret != -EBUSY)
+				atomic_inc(&claims.failed);
+			continue;
+		}
+		if (pci_irq_vector(igb->pdev, 0) <= 0)
+			atomic_inc(&claims.failed);
+		igb_own(&claims);
+		won++;
+		pci_free_irq_vectors(igb->pdev);
+		fsleep(100);
+	}
+	kthread_stop(task);
+
+	KUNIT_EXPECT_GE(test, won, 30);
+	KUNIT_EXPECT_GE(test, claims.won, 30);
+	KUNIT_EXPECT_EQ(test, atomic_read(&claims.shared), 0);
+	KUNIT_EXPECT_EQ(test, atomic_read(&claims.failed), 0);
+	KUNIT_EXPECT_FALSE(test, pci_dev_msi_enabled(igb->pdev));
+}
+
 /**
  * struct igb_watcher - Counts what it is told
  * @watcher:	The watcher
@@ -162,7 +281,7 @@ static void msi_table_pci_sparse_msix(struct kunit *test)
 	table = igb_create(test, MSI_TABLE_MSIX);
 	igb_take(test, table, 3, 3, 3);
 	KUNIT_EXPECT_TRUE(test, igb_msix_on(igb));
-	KUNIT_EXPECT_EQ(test, pci_irq_vector(igb->pdev, 0), -EINVAL);
+	KUNIT_EXPECT_EQ(test, msi_get_virq(&igb->pdev->dev, 0), 0);
 	igb_take(test, table, 7, 7, 7);
 	for (label = 0; label < IGB_NR_MSIX; label++)
 		igb_raise(test, label);
@@ -650,6 +769,8 @@ static struct kunit_case msi_table_pci_cases[] = {
 	KUNIT_CASE(msi_table_pci_create),
 	KUNIT_CASE(msi_table_pci_no_capability),
 	KUNIT_CASE(msi_table_pci_owns_msix),
+	KUNIT_CASE(msi_table_pci_legacy_number),
+	KUNIT_CASE(msi_table_pci_claimed_once),
 	KUNIT_CASE(msi_table_pci_watched),
 	KUNIT_CASE(msi_table_pci_sparse_msix),
 	KUNIT_CASE(msi_table_pci_affinity),

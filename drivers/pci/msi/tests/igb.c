@@ -505,9 +505,9 @@ void igb_expect_entries(struct kunit *test, unsigned long labels)
 	pci_read_config_word(igb->pdev, igb->pdev->msix_cap + PCI_MSIX_FLAGS, &control);
 	KUNIT_EXPECT_FALSE(test, control & PCI_MSIX_FLAGS_MASKALL);
 	for (label = 0; label < IGB_NR_MSIX && labels; label++) {
-		int irq = pci_irq_vector(igb->pdev, label);
+		unsigned int irq = msi_get_virq(&igb->pdev->dev, label);
 
-		KUNIT_EXPECT_EQ_MSG(test, irq > 0 && !msi_irq_is_parked(irq),
+		KUNIT_EXPECT_EQ_MSG(test, irq && !msi_irq_is_parked(irq),
 				    !!(labels & BIT(label)), "entry %u", label);
 		if (!(labels & BIT(label)))
 			KUNIT_EXPECT_TRUE_MSG(test, igb_read_entry(igb, label, &msg), "entry %u",

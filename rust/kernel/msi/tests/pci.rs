@@ -93,7 +93,24 @@ mod suite {
         check(table.alloc(0)?.label() == 0)?;
         drop(table);
 
-        check(pdev.msi_table_with_cookies::<Cookie>(best).is_ok())
+        check(pdev.msi_table_with_cookies::<Cookie>(best).is_ok())?;
+        legacy_number(pdev, best)
+    }
+
+    /// The number of a vector is not to be had by what was allocated in the legacy way.
+    fn legacy_number(pdev: &pci::Device<Bound>, best: Kind) -> Result {
+        let only_intx = pci::IrqTypes::default().with(pci::IrqType::Intx);
+        let Ok(intx) = pdev.alloc_irq_vectors(1, 1, only_intx) else {
+            // The function has none.
+            return Ok(());
+        };
+
+        check(intx.index(0).is_ok())?;
+        let table = pdev.msi_table(best)?;
+        let vector = table.alloc(0)?;
+        check(intx.index(0).err() == Some(EINVAL))?;
+        drop((vector, table));
+        check(intx.index(0).is_ok())
     }
 
     fn probe(pdev: &pci::Device<Core<'_>>, best: Option<&Kind>) -> Result {
