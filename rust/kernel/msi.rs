@@ -198,7 +198,7 @@ mod private {
 /// ```
 /// use kernel::msi::{
 ///     fake::{
-///         FakeDevice,
+///         fake_device,
 ///         Recorder, //
 ///     },
 ///     Backing,
@@ -210,7 +210,7 @@ mod private {
 ///     table.alloc(table.size().ok_or(EINVAL)? - 1)
 /// }
 ///
-/// let dev = FakeDevice::new(c"msi_backing", 8)?;
+/// let dev = fake_device!(c"msi_backing", 8);
 /// let table = Table::new(dev.as_ref(), c"ims", 16, Recorder::default())?;
 ///
 /// assert_eq!(last(&table)?.label(), 15);
@@ -245,9 +245,9 @@ impl<C: ForeignOwnable + Send + Sync + 'static> Backing for Pci<C> {
 /// # Examples
 ///
 /// ```
-/// use kernel::msi::{fake::{FakeDevice, Recorder}, Options, Table};
+/// use kernel::msi::{fake::{fake_device, Recorder}, Options, Table};
 ///
-/// let dev = FakeDevice::new(c"msi_options", 8)?;
+/// let dev = fake_device!(c"msi_options", 8);
 ///
 /// let table = Table::new(dev.as_ref(), c"a", 16, Recorder::default())?;
 /// assert_eq!(table.size(), Some(16));
@@ -305,9 +305,9 @@ impl Options {
     /// # Examples
     ///
     /// ```
-    /// use kernel::msi::{fake::{FakeDevice, Parent, Recorder}, Options, Table};
+    /// use kernel::msi::{fake::{fake_device, Parent, Recorder}, Options, Table};
     ///
-    /// let dev = FakeDevice::with_parent(c"msi_unremapped", Parent::without_ims(8)?)?;
+    /// let dev = fake_device!(c"msi_unremapped", parent = Parent::without_ims(8)?);
     ///
     /// let res = Table::new(dev.as_ref(), c"ims", 16, Recorder::default());
     /// assert_eq!(res.err(), Some(EOPNOTSUPP));
@@ -330,9 +330,9 @@ impl Options {
     /// # Examples
     ///
     /// ```
-    /// use kernel::msi::{fake::{FakeDevice, Recorder}, Options, Table};
+    /// use kernel::msi::{fake::{fake_device, Recorder}, Options, Table};
     ///
-    /// let dev = FakeDevice::new(c"msi_no_sysfs", 8)?;
+    /// let dev = fake_device!(c"msi_no_sysfs", 8);
     ///
     /// let options = Options::indexed(16).no_sysfs();
     /// let table = Table::new(dev.as_ref(), c"ims", options, Recorder::default())?;
@@ -529,9 +529,9 @@ impl<B: Backing> PinnedDrop for Inner<'_, B> {
 /// # Examples
 ///
 /// ```
-/// use kernel::msi::{fake::{FakeDevice, Recorder}, Table};
+/// use kernel::msi::{fake::{fake_device, Recorder}, Table};
 ///
-/// let dev = FakeDevice::new(c"msi_table", 8)?;
+/// let dev = fake_device!(c"msi_table", 8);
 /// let table = Table::new(dev.as_ref(), c"ims", 16, Recorder::default())?;
 ///
 /// let three = table.alloc(3)?;
@@ -629,9 +629,9 @@ impl<'a, B: Backing> Table<'a, B> {
     /// # Examples
     ///
     /// ```
-    /// use kernel::msi::{fake::{FakeDevice, Recorder}, Request, Table};
+    /// use kernel::msi::{fake::{fake_device, Recorder}, Request, Table};
     ///
-    /// let dev = FakeDevice::new(c"msi_alloc", 8)?;
+    /// let dev = fake_device!(c"msi_alloc", 8);
     /// let table = Table::new(dev.as_ref(), c"ims", 16, Recorder::default())?;
     ///
     /// let a = table.alloc(3)?;
@@ -674,9 +674,9 @@ impl<'a, B: Backing> Table<'a, B> {
     /// # Examples
     ///
     /// ```
-    /// use kernel::msi::{fake::{FakeDevice, Recorder}, Table, Vector};
+    /// use kernel::msi::{fake::{fake_device, Recorder}, Table, Vector};
     ///
-    /// let dev = FakeDevice::new(c"msi_alloc_many", 8)?;
+    /// let dev = fake_device!(c"msi_alloc_many", 8);
     /// let table = Table::new(dev.as_ref(), c"ims", 16, Recorder::default())?;
     /// let five = table.alloc(5)?;
     ///
@@ -714,9 +714,9 @@ impl<'a, B: Backing> Table<'a, B> {
     /// # Examples
     ///
     /// ```
-    /// use kernel::msi::{fake::{FakeDevice, Recorder}, Table, Vector};
+    /// use kernel::msi::{fake::{fake_device, Recorder}, Table, Vector};
     ///
-    /// let dev = FakeDevice::new(c"msi_alloc_into", 8)?;
+    /// let dev = fake_device!(c"msi_alloc_into", 8);
     /// let table = Table::new(dev.as_ref(), c"ims", 16, Recorder::default())?;
     ///
     /// let mut vectors = KVec::with_capacity(8, GFP_KERNEL)?;
@@ -756,9 +756,9 @@ impl<'a, B: Backing> Table<'a, B> {
     /// # Examples
     ///
     /// ```
-    /// use kernel::msi::{fake::{FakeDevice, Recorder}, Table};
+    /// use kernel::msi::{fake::{fake_device, Recorder}, Table};
     ///
-    /// let dev = FakeDevice::new(c"msi_restore", 8)?;
+    /// let dev = fake_device!(c"msi_restore", 8);
     /// let table = Table::new(dev.as_ref(), c"ims", 16, Recorder::default())?;
     /// let vector = table.alloc(5)?;
     /// assert!(table.store().is_masked(5));
@@ -784,9 +784,9 @@ impl<'a, B: Backing> Table<'a, B> {
     /// # Examples
     ///
     /// ```
-    /// use kernel::msi::{fake::{FakeDevice, Recorder}, Table};
+    /// use kernel::msi::{fake::{fake_device, Recorder}, Table};
     ///
-    /// let dev = FakeDevice::new(c"msi_store", 8)?;
+    /// let dev = fake_device!(c"msi_store", 8);
     /// let table = Table::new(dev.as_ref(), c"ims", 16, Recorder::default())?;
     ///
     /// assert!(table.store().message(3).is_none());
@@ -817,9 +817,9 @@ impl<'a, B: Backing> Table<'a, B> {
     /// # Examples
     ///
     /// ```
-    /// use kernel::msi::{fake::{FakeDevice, Recorder}, Table};
+    /// use kernel::msi::{fake::{fake_device, Recorder}, Table};
     ///
-    /// let dev = FakeDevice::new(c"msi_dynamic", 8)?;
+    /// let dev = fake_device!(c"msi_dynamic", 8);
     /// let table = Table::new(dev.as_ref(), c"ims", 16, Recorder::default())?;
     ///
     /// assert!(table.is_dynamic());
@@ -839,9 +839,9 @@ impl<'a, B: Backing<Cookie = ()>> Table<'a, B> {
     /// # Examples
     ///
     /// ```
-    /// use kernel::msi::{fake::{FakeDevice, Recorder}, Table};
+    /// use kernel::msi::{fake::{fake_device, Recorder}, Table};
     ///
-    /// let dev = FakeDevice::new(c"msi_range", 8)?;
+    /// let dev = fake_device!(c"msi_range", 8);
     /// let table = Table::new(dev.as_ref(), c"ims", 4, Recorder::default())?;
     ///
     /// let low = table.alloc_range(..2)?;
@@ -860,9 +860,9 @@ impl<'a, B: Backing<Cookie = ()>> Table<'a, B> {
     /// # Examples
     ///
     /// ```
-    /// use kernel::msi::{fake::{FakeDevice, Recorder}, Options, Table};
+    /// use kernel::msi::{fake::{fake_device, Recorder}, Options, Table};
     ///
-    /// let dev = FakeDevice::new(c"msi_any", 8)?;
+    /// let dev = fake_device!(c"msi_any", 8);
     /// let table = Table::new(dev.as_ref(), c"ims", Options::unindexed(), Recorder::default())?;
     ///
     /// let a = table.alloc_any()?;

@@ -19,9 +19,9 @@ use crate::{
 /// # Examples
 ///
 /// ```
-/// use kernel::msi::{fake::{FakeDevice, Recorder}, Request, Spread, Table};
+/// use kernel::msi::{fake::{fake_device, Recorder}, Request, Spread, Table};
 ///
-/// let dev = FakeDevice::new(c"msi_spread", 64)?;
+/// let dev = fake_device!(c"msi_spread", 64);
 /// let table = Table::new(dev.as_ref(), c"ims", 64, Recorder::default())?;
 ///
 /// // One for the housekeeping, and one for each CPU.
@@ -85,7 +85,7 @@ impl Spread {
 ///     },
 ///     msi::{
 ///         fake::{
-///             FakeDevice,
+///             fake_device,
 ///             Recorder, //
 ///         },
 ///         Affinity,
@@ -102,7 +102,7 @@ impl Spread {
 ///     }
 /// }
 ///
-/// let dev = FakeDevice::new(c"msi_affinity", 8)?;
+/// let dev = fake_device!(c"msi_affinity", 8);
 /// let table = Table::new(dev.as_ref(), c"ims", 16, Recorder::default())?;
 ///
 /// let mut mask = CpumaskVar::new_zero(GFP_KERNEL)?;
@@ -148,7 +148,7 @@ impl Affinity {
     ///     cpumask::CpumaskVar,
     ///     msi::{
     ///         fake::{
-    ///             FakeDevice,
+    ///             fake_device,
     ///             Recorder, //
     ///         },
     ///         Affinity,
@@ -157,7 +157,7 @@ impl Affinity {
     ///     },
     /// };
     ///
-    /// let dev = FakeDevice::new(c"msi_managed", 8)?;
+    /// let dev = fake_device!(c"msi_managed", 8);
     /// let table = Table::new(dev.as_ref(), c"ims", 16, Recorder::default())?;
     ///
     /// let mut mask = CpumaskVar::new_zero(GFP_KERNEL)?;
@@ -187,7 +187,7 @@ impl Affinity {
     ///     cpumask::CpumaskVar,
     ///     msi::{
     ///         fake::{
-    ///             FakeDevice,
+    ///             fake_device,
     ///             Recorder, //
     ///         },
     ///         Affinity,
@@ -196,7 +196,7 @@ impl Affinity {
     ///     },
     /// };
     ///
-    /// let dev = FakeDevice::new(c"msi_aff_init", 8)?;
+    /// let dev = fake_device!(c"msi_aff_init", 8);
     /// let table = Table::new(dev.as_ref(), c"ims", 16, Recorder::default())?;
     ///
     /// let mut mask = CpumaskVar::new_zero(GFP_KERNEL)?;

@@ -50,10 +50,10 @@ use core::ptr::NonNull;
 /// # Examples
 ///
 /// ```
-/// use kernel::msi::{fake::{FakeDevice, Parent, Recorder}, Message, Table};
+/// use kernel::msi::{fake::{fake_device, Parent, Recorder}, Message, Table};
 ///
 /// let parent = Parent::new(1)?;
-/// let dev = FakeDevice::with_parent(c"msi_parent", parent.clone())?;
+/// let dev = fake_device!(c"msi_parent", parent = parent.clone());
 /// let table = Table::new(dev.as_ref(), c"ims", 16, Recorder::default())?;
 ///
 /// let vector = table.alloc_any()?;
@@ -122,10 +122,10 @@ impl Parent {
     /// # Examples
     ///
     /// ```
-    /// use kernel::msi::{fake::{FakeDevice, Parent, Recorder}, Table};
+    /// use kernel::msi::{fake::{fake_device, Parent, Recorder}, Table};
     ///
     /// for (parent, calls) in [(Parent::new(8)?, 1), (Parent::single(8)?, 8)] {
-    ///     let dev = FakeDevice::with_parent(c"msi_single", parent.clone())?;
+    ///     let dev = fake_device!(c"msi_single", parent = parent.clone());
     ///     let table = Table::new(dev.as_ref(), c"ims", 16, Recorder::default())?;
     ///     let vectors = table.alloc_many(.., 8..=8)?;
     ///
@@ -199,7 +199,7 @@ impl Parent {
     ///     },
     ///     msi::{
     ///         fake::{
-    ///             FakeDevice,
+    ///             fake_device,
     ///             Recorder, //
     ///         },
     ///         Table, //
@@ -214,7 +214,7 @@ impl Parent {
     ///     }
     /// }
     ///
-    /// let dev = FakeDevice::new(c"msi_fail_activate", 8)?;
+    /// let dev = fake_device!(c"msi_fail_activate", 8);
     /// let vector = Table::new(dev.as_ref(), c"ims", 16, Recorder::default())?.alloc(5)?;
     ///
     /// dev.parent().fail_activate_nth(1);
@@ -256,23 +256,9 @@ impl Drop for Parent {
 
 /// A device which is bound until it is dropped, and whose interrupts come from a [`Parent`].
 ///
-/// # Examples
-///
-/// ```
-/// use kernel::msi::{fake::{FakeDevice, Recorder}, Table};
-///
-/// let dev = FakeDevice::new(c"msi_fake", 8)?;
-/// let parent = dev.parent().clone();
-///
-/// let table = Table::new(dev.as_ref(), c"ims", 16, Recorder::default())?;
-/// let three = table.alloc(3)?;
-/// assert_eq!(parent.live(), 1);
-///
-/// drop((table, three));
-/// drop(dev);
-/// assert_eq!(parent.live(), 0);
-/// # Ok::<(), Error>(())
-/// ```
+/// Tables, handlers and watchers are code, which nothing but the driver of their device keeps from
+/// being unloaded. This one has no driver, so it must not outlive the code which made it:
+/// [`fake_device!`] makes a local one.
 pub struct FakeDevice {
     // Unbinding frees the tables which are left, so it has to come before the end of the parent.
     reg: faux::Registration,
@@ -280,21 +266,17 @@ pub struct FakeDevice {
 }
 
 impl FakeDevice {
-    /// Creates a device with a parent of its own, which has `nr_vectors` vectors.
-    ///
-    /// # Examples
-    ///
-    /// See [`FakeDevice`].
-    pub fn new(name: &CStr, nr_vectors: u32) -> Result<Self> {
-        Self::with_parent(name, Parent::new(nr_vectors)?)
-    }
-
     /// Creates a device with this parent.
     ///
+    /// # Safety
+    ///
+    /// The device must be dropped before the module of any store, handler or watcher which is used
+    /// on it can be unloaded.
+    ///
     /// # Examples
     ///
-    /// See [`Parent`].
-    pub fn with_parent(name: &CStr, parent: Arc<Parent>) -> Result<Self> {
+    /// See [`fake_device!`].
+    pub unsafe fn new(name: &CStr, parent: Arc<Parent>) -> Result<Self> {
         let dev = Self {
             reg: faux::Registration::new(name, None)?,
             parent,
@@ -313,12 +295,57 @@ impl FakeDevice {
     ///
     /// # Examples
     ///
-    /// See [`FakeDevice`].
+    /// See [`fake_device!`].
     #[inline]
     pub fn parent(&self) -> &Arc<Parent> {
         &self.parent
     }
 }
+
+/// Creates a [`FakeDevice`] which exists until the end of the block, and borrows it.
+///
+/// It has a parent of its own with so many vectors, or the one which it is given. In case of an
+/// error the function returns it.
+///
+/// # Examples
+///
+/// ```
+/// use kernel::msi::{fake::{fake_device, Parent, Recorder}, Table};
+///
+/// let dev = fake_device!(c"msi_fake", 8);
+/// let table = Table::new(dev.as_ref(), c"ims", 16, Recorder::default())?;
+/// let three = table.alloc(3)?;
+/// assert_eq!(dev.parent().live(), 1);
+///
+/// let parent = Parent::new(8)?;
+/// {
+///     let other = fake_device!(c"msi_fake_other", parent = parent.clone());
+///     let table = Table::new(other.as_ref(), c"ims", 16, Recorder::default())?;
+///     core::mem::forget(table.alloc(3)?);
+///     assert_eq!(parent.live(), 1);
+/// }
+/// assert_eq!(parent.live(), 0);
+/// # Ok::<(), Error>(())
+/// ```
+#[macro_export]
+macro_rules! fake_device {
+    ($name:expr, parent = $parent:expr) => {
+        &match ($name, $parent) {
+            // SAFETY: This is a temporary, which is borrowed and can not be named. So it is dropped
+            // in the function which made it, whose module is not unloaded meanwhile; and the
+            // modules whose code it calls are not before that one.
+            (name, parent) => unsafe { $crate::msi::fake::FakeDevice::new(name, parent) },
+        }?
+    };
+    ($name:expr, $nr_vectors:expr) => {
+        $crate::msi::fake::fake_device!(
+            $name,
+            parent = $crate::msi::fake::Parent::new($nr_vectors)?
+        )
+    };
+}
+#[doc(inline)]
+pub use fake_device;
 
 impl AsRef<device::Device<Bound>> for FakeDevice {
     #[inline]
@@ -349,7 +376,7 @@ struct Slot {
 ///     },
 ///     msi::{
 ///         fake::{
-///             FakeDevice,
+///             fake_device,
 ///             Recorder, //
 ///         },
 ///         Table, //
@@ -364,7 +391,7 @@ struct Slot {
 ///     }
 /// }
 ///
-/// let dev = FakeDevice::new(c"msi_recorder", 8)?;
+/// let dev = fake_device!(c"msi_recorder", 8);
 /// let table = Table::new(dev.as_ref(), c"ims", 16, Recorder::default())?;
 ///
 /// let vector = table.alloc(5)?;

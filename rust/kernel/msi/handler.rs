@@ -37,7 +37,7 @@ use core::marker::PhantomData;
 ///     },
 ///     msi::{
 ///         fake::{
-///             FakeDevice,
+///             fake_device,
 ///             Recorder, //
 ///         },
 ///         Handler,
@@ -59,7 +59,7 @@ use core::marker::PhantomData;
 ///     }
 /// }
 ///
-/// let dev = FakeDevice::new(c"msi_handler", 8)?;
+/// let dev = fake_device!(c"msi_handler", 8);
 /// let table = Table::new(dev.as_ref(), c"ims", 16, Recorder::default())?;
 /// let irq = KBox::pin_init(
 ///     table
@@ -98,7 +98,7 @@ impl<B: Backing, T: irq::Handler> Handler<B> for T {
 ///     },
 ///     msi::{
 ///         fake::{
-///             FakeDevice,
+///             fake_device,
 ///             Recorder, //
 ///         },
 ///         Table, //
@@ -121,7 +121,7 @@ impl<B: Backing, T: irq::Handler> Handler<B> for T {
 ///     }
 /// }
 ///
-/// let dev = FakeDevice::new(c"msi_arc", 8)?;
+/// let dev = fake_device!(c"msi_arc", 8);
 /// let table = Table::new(dev.as_ref(), c"ims", 16, Recorder::default())?;
 /// let queue = Arc::new(Queue(Atomic::new(0)), GFP_KERNEL)?;
 ///
@@ -157,7 +157,7 @@ impl<B: Backing, T: Handler<B> + Send> Handler<B> for Arc<T> {
 ///     },
 ///     msi::{
 ///         fake::{
-///             FakeDevice,
+///             fake_device,
 ///             Recorder, //
 ///         },
 ///         Table,
@@ -186,7 +186,7 @@ impl<B: Backing, T: Handler<B> + Send> Handler<B> for Arc<T> {
 ///     }
 /// }
 ///
-/// let dev = FakeDevice::new(c"msi_thread", 8)?;
+/// let dev = fake_device!(c"msi_thread", 8);
 /// let table = Table::new(dev.as_ref(), c"ims", 16, Recorder::default())?;
 /// let handler = LastLabel(Atomic::new(0));
 /// let init = table

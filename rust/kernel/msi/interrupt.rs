@@ -141,7 +141,7 @@ impl<'a, T, B: Backing> Interrupt<'a, T, B> {
     ///     },
     ///     msi::{
     ///         fake::{
-    ///             FakeDevice,
+    ///             fake_device,
     ///             Recorder, //
     ///         },
     ///         Table, //
@@ -161,7 +161,7 @@ impl<'a, T, B: Backing> Interrupt<'a, T, B> {
     ///     }
     /// }
     ///
-    /// let dev = FakeDevice::new(c"msi_enable", 8)?;
+    /// let dev = fake_device!(c"msi_enable", 8);
     /// let table = Table::new(dev.as_ref(), c"ims", 16, Recorder::default())?;
     ///
     /// // The device may send messages before the driver is ready for them.
@@ -210,7 +210,7 @@ impl<'a, T, B: Backing> Interrupt<'a, T, B> {
     ///     },
     ///     msi::{
     ///         fake::{
-    ///             FakeDevice,
+    ///             fake_device,
     ///             Recorder, //
     ///         },
     ///         Table, //
@@ -230,7 +230,7 @@ impl<'a, T, B: Backing> Interrupt<'a, T, B> {
     ///     }
     /// }
     ///
-    /// let dev = FakeDevice::new(c"msi_disabled", 8)?;
+    /// let dev = fake_device!(c"msi_disabled", 8);
     /// let table = Table::new(dev.as_ref(), c"ims", 16, Recorder::default())?;
     /// let init = table
     ///     .alloc(5)?
@@ -279,7 +279,7 @@ impl<'a, T, B: Backing> Interrupt<'a, T, B> {
     ///     },
     ///     msi::{
     ///         fake::{
-    ///             FakeDevice,
+    ///             fake_device,
     ///             Recorder, //
     ///         },
     ///         Interrupt,
@@ -295,7 +295,7 @@ impl<'a, T, B: Backing> Interrupt<'a, T, B> {
     ///     }
     /// }
     ///
-    /// let dev = FakeDevice::new(c"msi_free_irqs", 8)?;
+    /// let dev = fake_device!(c"msi_free_irqs", 8);
     /// let table = Table::new(dev.as_ref(), c"ims", 16, Recorder::default())?;
     ///
     /// let mut irqs = KVec::with_capacity(4, GFP_KERNEL)?;
@@ -332,7 +332,7 @@ impl<'a, T, B: Backing> Interrupt<'a, T, B> {
     ///     },
     ///     msi::{
     ///         fake::{
-    ///             FakeDevice,
+    ///             fake_device,
     ///             Recorder, //
     ///         },
     ///         Interrupt,
@@ -348,7 +348,7 @@ impl<'a, T, B: Backing> Interrupt<'a, T, B> {
     ///     }
     /// }
     ///
-    /// let dev = FakeDevice::new(c"msi_free_irq", 8)?;
+    /// let dev = fake_device!(c"msi_free_irq", 8);
     /// let table = Table::new(dev.as_ref(), c"ims", 16, Recorder::default())?;
     /// let irq = KBox::pin_init(
     ///     table
@@ -509,7 +509,7 @@ impl<'a, B: Backing> Vector<'a, B> {
     ///     },
     ///     msi::{
     ///         fake::{
-    ///             FakeDevice,
+    ///             fake_device,
     ///             Recorder, //
     ///         },
     ///         Interrupt,
@@ -541,7 +541,7 @@ impl<'a, B: Backing> Vector<'a, B> {
     ///     tx: Interrupt<'a, Counter, Recorder>,
     /// }
     ///
-    /// let dev = FakeDevice::new(c"msi_request_irq", 8)?;
+    /// let dev = fake_device!(c"msi_request_irq", 8);
     /// let table = Table::new(dev.as_ref(), c"ims", 16, Recorder::default())?;
     /// let counter = || Counter(Atomic::new(0));
     ///
@@ -598,7 +598,7 @@ impl<'a, B: Backing> Vector<'a, B> {
     ///     },
     ///     msi::{
     ///         fake::{
-    ///             FakeDevice,
+    ///             fake_device,
     ///             Recorder, //
     ///         },
     ///         Table, //
@@ -619,7 +619,7 @@ impl<'a, B: Backing> Vector<'a, B> {
     /// }
     ///
     /// let count = Atomic::new(0u32);
-    /// let dev = FakeDevice::new(c"msi_irq_borrow", 8)?;
+    /// let dev = fake_device!(c"msi_irq_borrow", 8);
     /// let table = Table::new(dev.as_ref(), c"ims", 16, Recorder::default())?;
     /// let vector = table.alloc_any()?;
     ///
@@ -663,7 +663,7 @@ impl<'a, B: Backing> Vector<'a, B> {
     ///     },
     ///     msi::{
     ///         fake::{
-    ///             FakeDevice,
+    ///             fake_device,
     ///             Recorder, //
     ///         },
     ///         Table, //
@@ -686,7 +686,7 @@ impl<'a, B: Backing> Vector<'a, B> {
     ///     }
     /// }
     ///
-    /// let dev = FakeDevice::new(c"msi_threaded", 8)?;
+    /// let dev = fake_device!(c"msi_threaded", 8);
     /// let table = Table::new(dev.as_ref(), c"ims", 16, Recorder::default())?;
     /// let irq = KBox::pin_init(
     ///     table.alloc_any()?.request_threaded_irq(

@@ -70,7 +70,7 @@ use core::{
 ///     },
 ///     msi::{
 ///         fake::{
-///             FakeDevice,
+///             fake_device,
 ///             Recorder, //
 ///         },
 ///         Lent,
@@ -92,8 +92,8 @@ use core::{
 ///     }
 /// }
 ///
-/// let parent = FakeDevice::new(c"msi_lent_parent", 8)?;
-/// let child = FakeDevice::new(c"msi_lent_child", 8)?;
+/// let parent = fake_device!(c"msi_lent_parent", 8);
+/// let child = fake_device!(c"msi_lent_child", 8);
 /// let counter = || Counter(Atomic::new(0));
 ///
 /// let table = Table::new(parent.as_ref(), c"ims", 16, Recorder::default())?;
@@ -278,7 +278,7 @@ impl<B: Backing + 'static> Lent<B> {
     ///     },
     ///     msi::{
     ///         fake::{
-    ///             FakeDevice,
+    ///             fake_device,
     ///             Recorder, //
     ///         },
     ///         Lent,
@@ -294,7 +294,7 @@ impl<B: Backing + 'static> Lent<B> {
     ///     }
     /// }
     ///
-    /// let dev = FakeDevice::new(c"msi_lent_thread", 8)?;
+    /// let dev = fake_device!(c"msi_lent_thread", 8);
     /// let table = Table::new(dev.as_ref(), c"ims", 16, Recorder::default())?;
     /// let lent = Lent::new(table.alloc_any()?)?;
     ///
@@ -381,7 +381,7 @@ impl<B: Backing + 'static> Lent<B> {
 ///     cpumask::CpumaskVar,
 ///     msi::{
 ///         fake::{
-///             FakeDevice,
+///             fake_device,
 ///             Recorder, //
 ///         },
 ///         Lent,
@@ -389,7 +389,7 @@ impl<B: Backing + 'static> Lent<B> {
 ///     },
 /// };
 ///
-/// let dev = FakeDevice::new(c"msi_lent_ref", 8)?;
+/// let dev = fake_device!(c"msi_lent_ref", 8);
 /// let table = Table::new(dev.as_ref(), c"ims", 16, Recorder::default())?;
 /// let lent = Lent::new(table.alloc(5)?)?;
 ///

@@ -263,7 +263,7 @@ impl<M> Mmio<M> {
     /// # #![cfg(any(not(CONFIG_INDIRECT_IOMEM), CONFIG_INDIRECT_IOMEM_FALLBACK))]
     /// use kernel::msi::{
     ///     fake::{
-    ///         FakeDevice,
+    ///         fake_device,
     ///         Registers, //
     ///     },
     ///     Layout,
@@ -272,7 +272,7 @@ impl<M> Mmio<M> {
     ///     Table, //
     /// };
     ///
-    /// let dev = FakeDevice::new(c"msi_mmio_cookies", 8)?;
+    /// let dev = fake_device!(c"msi_mmio_cookies", 8);
     /// let store = Mmio::new(Layout::MSIX, Registers::new(64, 0)?).with_cookies::<KBox<u32>>();
     /// let table = Table::mmio(dev.as_ref(), c"mmio", 4, store)?;
     ///
@@ -305,7 +305,7 @@ impl<M, C: ForeignOwnable + 'static> Mmio<M, C> {
     /// # #![cfg(any(not(CONFIG_INDIRECT_IOMEM), CONFIG_INDIRECT_IOMEM_FALLBACK))]
     /// use kernel::msi::{
     ///     fake::{
-    ///         FakeDevice,
+    ///         fake_device,
     ///         Registers, //
     ///     },
     ///     Layout,
@@ -314,7 +314,7 @@ impl<M, C: ForeignOwnable + 'static> Mmio<M, C> {
     ///     Table, //
     /// };
     ///
-    /// let dev = FakeDevice::new(c"msi_mmio_bits", 8)?;
+    /// let dev = fake_device!(c"msi_mmio_bits", 8);
     /// let store = Mmio::new(Layout::MSIX, Registers::new(64, 0)?)
     ///     .with_cookies::<KBox<u32>>()
     ///     .with_control_bits(|pasid| *pasid << 12);
@@ -421,7 +421,7 @@ where
     /// # #![cfg(any(not(CONFIG_INDIRECT_IOMEM), CONFIG_INDIRECT_IOMEM_FALLBACK))]
     /// use kernel::msi::{
     ///     fake::{
-    ///         FakeDevice,
+    ///         fake_device,
     ///         Registers, //
     ///     },
     ///     Layout,
@@ -429,7 +429,7 @@ where
     ///     Table, //
     /// };
     ///
-    /// let dev = FakeDevice::new(c"msi_mmio", 8)?;
+    /// let dev = fake_device!(c"msi_mmio", 8);
     /// let store = Mmio::new(Layout::MSIX, Registers::new(64, 0)?);
     /// let table = Table::mmio(dev.as_ref(), c"mmio", 4, store)?;
     ///

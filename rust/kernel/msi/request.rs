@@ -31,7 +31,7 @@ use core::{
 /// ```
 /// use kernel::{
 ///     msi::{
-///         fake::FakeDevice,
+///         fake::fake_device,
 ///         Message,
 ///         Request,
 ///         Store,
@@ -53,7 +53,7 @@ use core::{
 ///     fn unmask(&self, _vector: &VectorRef<Self>) {}
 /// }
 ///
-/// let dev = FakeDevice::new(c"msi_request", 8)?;
+/// let dev = fake_device!(c"msi_request", 8);
 /// let table = Table::new(dev.as_ref(), c"ims", 4, Named)?;
 /// let name = Arc::new("rx", GFP_KERNEL)?;
 ///
@@ -99,14 +99,14 @@ impl<'r> Request<'r> {
     /// ```
     /// use kernel::msi::{
     ///     fake::{
-    ///         FakeDevice,
+    ///         fake_device,
     ///         Recorder, //
     ///     },
     ///     Request,
     ///     Table, //
     /// };
     ///
-    /// let dev = FakeDevice::new(c"msi_request_range", 8)?;
+    /// let dev = fake_device!(c"msi_request_range", 8);
     /// let table = Table::new(dev.as_ref(), c"ims", 16, Recorder::default())?;
     ///
     /// let vector = table.alloc(Request::range(8..12))?;
@@ -173,7 +173,7 @@ impl<'r> Request<'r> {
     /// ```
     /// use kernel::{
     ///     msi::{
-    ///         fake::FakeDevice,
+    ///         fake::fake_device,
     ///         Message,
     ///         Request,
     ///         Store,
@@ -195,7 +195,7 @@ impl<'r> Request<'r> {
     ///     fn unmask(&self, _vector: &VectorRef<Self>) {}
     /// }
     ///
-    /// let dev = FakeDevice::new(c"msi_cookies", 8)?;
+    /// let dev = fake_device!(c"msi_cookies", 8);
     /// let table = Table::new(dev.as_ref(), c"ims", 16, Numbered)?;
     ///
     /// let queues = [Arc::new(40, GFP_KERNEL)?, Arc::new(41, GFP_KERNEL)?];

@@ -72,7 +72,7 @@ use core::{
 ///         IrqReturn, //
 ///     },
 ///     msi::{
-///         fake::FakeDevice,
+///         fake::fake_device,
 ///         Message,
 ///         Options,
 ///         Request,
@@ -121,7 +121,7 @@ use core::{
 ///     }
 /// }
 ///
-/// let dev = FakeDevice::new(c"msi_queues", 8)?;
+/// let dev = fake_device!(c"msi_queues", 8);
 /// let table = Table::new(dev.as_ref(), c"queue", Options::unindexed(), QueueMemory)?;
 ///
 /// let queue = Arc::new(
@@ -244,7 +244,7 @@ pub trait Store: Sized + Send + Sync {
     /// use kernel::{
     ///     msi::{
     ///         fake::{
-    ///             FakeDevice,
+    ///             fake_device,
     ///             Parent, //
     ///         },
     ///         Message,
@@ -301,14 +301,14 @@ pub trait Store: Sized + Send + Sync {
     ///     })
     /// };
     ///
-    /// let dev = FakeDevice::with_parent(c"msi_slow", Parent::stable(8)?)?;
+    /// let dev = fake_device!(c"msi_slow", parent = Parent::stable(8)?);
     /// let table = Table::new(dev.as_ref(), c"slow", 1, slow())?;
     /// let vector = table.alloc(0)?;
     /// assert_eq!(*table.store().registers.lock(), (0, true));
     /// # drop(vector);
     ///
     /// // Messages of this one change with the affinity.
-    /// let dev = FakeDevice::new(c"msi_not_slow", 8)?;
+    /// let dev = fake_device!(c"msi_not_slow", 8);
     /// let res = Table::new(dev.as_ref(), c"slow", 1, slow());
     /// assert_eq!(res.err(), Some(EOPNOTSUPP));
     /// # Ok::<(), Error>(())
@@ -341,9 +341,9 @@ impl<'a, S: Store> Table<'a, S> {
     /// # Examples
     ///
     /// ```
-    /// use kernel::msi::{fake::{FakeDevice, Recorder}, Table};
+    /// use kernel::msi::{fake::{fake_device, Recorder}, Table};
     ///
-    /// let dev = FakeDevice::new(c"msi_new", 8)?;
+    /// let dev = fake_device!(c"msi_new", 8);
     ///
     /// let table = Table::new(dev.as_ref(), c"ims", 16, Recorder::default())?;
     /// let res = Table::new(dev.as_ref(), c"ims", 16, Recorder::default());
@@ -384,7 +384,7 @@ impl<'a, S: Store> Table<'a, S> {
     /// ```
     /// use kernel::{
     ///     msi::{
-    ///         fake::FakeDevice,
+    ///         fake::fake_device,
     ///         Message,
     ///         Store,
     ///         Table,
@@ -411,7 +411,7 @@ impl<'a, S: Store> Table<'a, S> {
     /// }
     ///
     /// let count = Atomic::new(0u32);
-    /// let dev = FakeDevice::new(c"msi_borrow", 8)?;
+    /// let dev = fake_device!(c"msi_borrow", 8);
     ///
     /// // SAFETY: Neither the table nor its vector is leaked.
     /// let table = unsafe { Table::new_with_lt(dev.as_ref(), c"ims", 1, Cleared(&count)) }?;

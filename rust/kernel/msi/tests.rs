@@ -27,6 +27,7 @@ mod suite {
         },
         msi::{
             fake::{
+                fake_device,
                 FakeDevice,
                 Parent, //
             },
@@ -76,7 +77,7 @@ mod suite {
     #[test]
     fn errors_of_tables() -> Result {
         let counts = Counts::new()?;
-        let dev = FakeDevice::new(c"kunit_msi_tables", 8)?;
+        let dev = fake_device!(c"kunit_msi_tables", 8);
         let dev = dev.as_ref();
         let new = |name, options: Options| Table::new(dev, name, options, Strict(counts.clone()));
 
@@ -96,8 +97,8 @@ mod suite {
         let res = Table::new(none.as_ref(), c"one", 1, Strict(counts.clone()));
         assert_eq!(res.err(), Some(ENODEV));
 
-        let dev = FakeDevice::with_parent(c"kunit_msi_plain", Parent::without_ims(8)?)?;
-        assert_eq!(table(&dev, &counts).err(), Some(EOPNOTSUPP));
+        let dev = fake_device!(c"kunit_msi_plain", parent = Parent::without_ims(8)?);
+        assert_eq!(table(dev, &counts).err(), Some(EOPNOTSUPP));
         assert_eq!(counts.stores_dropped.load(Relaxed), 7);
         assert_eq!(counts.bad.load(Relaxed), 0);
         Ok(())
@@ -120,8 +121,8 @@ mod suite {
     #[test]
     fn handles_are_shown_without_pointers() -> Result {
         let counts = Counts::new()?;
-        let dev = FakeDevice::new(c"kunit_msi_debug", 8)?;
-        let table = table(&dev, &counts)?;
+        let dev = fake_device!(c"kunit_msi_debug", 8);
+        let table = table(dev, &counts)?;
         let five = interrupt(vector(&table, Request::at(5), &counts)?, &counts)?;
         let irq = five.vector().irq();
 
@@ -147,8 +148,8 @@ mod suite {
     #[test]
     fn disabled_and_enabled() -> Result {
         let counts = Counts::new()?;
-        let dev = FakeDevice::new(c"kunit_msi_disable", 8)?;
-        let table = table(&dev, &counts)?;
+        let dev = fake_device!(c"kunit_msi_disable", 8);
+        let table = table(dev, &counts)?;
         let five = interrupt(vector(&table, Request::at(5), &counts)?, &counts)?;
         let inject = || dev.parent().inject(five.vector().message()?);
 
@@ -215,8 +216,8 @@ mod suite {
     #[test]
     fn interrupts_are_freed_together() -> Result {
         let counts = Counts::new()?;
-        let dev = FakeDevice::new(c"kunit_msi_irqs", 16)?;
-        let table = table(&dev, &counts)?;
+        let dev = fake_device!(c"kunit_msi_irqs", 16);
+        let table = table(dev, &counts)?;
         let mut irqs = KVec::with_capacity(16, GFP_KERNEL)?;
 
         for label in (0..16).rev() {
@@ -238,8 +239,8 @@ mod suite {
     #[test]
     fn handlers_are_shared() -> Result {
         let counts = Counts::new()?;
-        let dev = FakeDevice::new(c"kunit_msi_shared", 8)?;
-        let table = table(&dev, &counts)?;
+        let dev = fake_device!(c"kunit_msi_shared", 8);
+        let table = table(dev, &counts)?;
         let handler = Arc::new(Counter(counts.clone()), GFP_KERNEL)?;
         let stateless = Arc::new(Stateless, GFP_KERNEL)?;
         let threaded = Arc::new(Threaded(counts.clone()), GFP_KERNEL)?;
@@ -274,8 +275,8 @@ mod suite {
     #[test]
     fn errors_of_vectors() -> Result {
         let counts = Counts::new()?;
-        let dev = FakeDevice::new(c"kunit_msi_vectors", 3)?;
-        let table = table(&dev, &counts)?;
+        let dev = fake_device!(c"kunit_msi_vectors", 3);
+        let table = table(dev, &counts)?;
         let alloc = |request| vector(&table, request, &counts);
 
         let three = alloc(Request::at(3))?;
@@ -317,7 +318,7 @@ mod suite {
     #[test]
     fn tables_of_any_size() -> Result {
         let counts = Counts::new()?;
-        let dev = FakeDevice::new(c"kunit_msi_sizes", 8)?;
+        let dev = fake_device!(c"kunit_msi_sizes", 8);
 
         for (options, size) in [
             (Options::indexed(1), Some(1)),
@@ -336,8 +337,8 @@ mod suite {
         }
 
         // A parent which never has an interrupt
-        let dev = FakeDevice::new(c"kunit_msi_empty", 0)?;
-        let table = table(&dev, &counts)?;
+        let dev = fake_device!(c"kunit_msi_empty", 0);
+        let table = table(dev, &counts)?;
         assert_eq!(vector(&table, Request::any(), &counts).err(), Some(ENOSPC));
         assert_eq!(dev.parent().live(), 0);
         assert_eq!(counts.bad.load(Relaxed), 0);
@@ -347,7 +348,7 @@ mod suite {
     #[test]
     fn tables_of_any_name() -> Result {
         let counts = Counts::new()?;
-        let dev = FakeDevice::new(c"kunit_msi_names", 8)?;
+        let dev = fake_device!(c"kunit_msi_names", 8);
         let mut long = [b'n'; 101];
         long[100] = 0;
         let long = CStr::from_bytes_with_nul(&long).map_err(|_| EINVAL)?;
@@ -367,8 +368,8 @@ mod suite {
     #[test]
     fn failures_change_nothing() -> Result {
         let counts = Counts::new()?;
-        let dev = FakeDevice::new(c"kunit_msi_fail", 8)?;
-        let table = table(&dev, &counts)?;
+        let dev = fake_device!(c"kunit_msi_fail", 8);
+        let table = table(dev, &counts)?;
 
         dev.parent().fail_nth(1);
         assert!(vector(&table, Request::at(5), &counts).is_err());
@@ -401,8 +402,8 @@ mod suite {
     #[test]
     fn handler_runs_once_per_message() -> Result {
         let counts = Counts::new()?;
-        let dev = FakeDevice::new(c"kunit_msi_inject", 8)?;
-        let table = table(&dev, &counts)?;
+        let dev = fake_device!(c"kunit_msi_inject", 8);
+        let table = table(dev, &counts)?;
 
         let five = vector(&table, Request::at(5), &counts)?;
         assert_eq!(five.message().err(), Some(EAGAIN));
@@ -441,8 +442,8 @@ mod suite {
     #[test]
     fn handlers_of_any_flags() -> Result {
         let counts = Counts::new()?;
-        let dev = FakeDevice::new(c"kunit_msi_flags", 8)?;
-        let table = table(&dev, &counts)?;
+        let dev = fake_device!(c"kunit_msi_flags", 8);
+        let table = table(dev, &counts)?;
         let request = |flags| {
             let five = vector(&table, Request::at(5), &counts)?;
 
@@ -501,8 +502,8 @@ mod suite {
     #[test]
     fn handler_is_freed_alone() -> Result {
         let counts = Counts::new()?;
-        let dev = FakeDevice::new(c"kunit_msi_free_irq", 8)?;
-        let table = table(&dev, &counts)?;
+        let dev = fake_device!(c"kunit_msi_free_irq", 8);
+        let table = table(dev, &counts)?;
 
         let mut five = vector(&table, Request::at(5), &counts)?;
         for n in 1..=3 {
@@ -551,8 +552,8 @@ mod suite {
     fn drop_waits_for_handler() -> Result {
         let counts = Counts::new()?;
         let entered = Arc::pin_init(Completion::new(), GFP_KERNEL)?;
-        let dev = FakeDevice::new(c"kunit_msi_wait", 8)?;
-        let table = table(&dev, &counts)?;
+        let dev = fake_device!(c"kunit_msi_wait", 8);
+        let table = table(dev, &counts)?;
         let handler = Slow {
             counts: counts.clone(),
             entered: entered.clone(),
@@ -574,8 +575,8 @@ mod suite {
     #[test]
     fn no_cpu_vector() -> Result {
         let counts = Counts::new()?;
-        let dev = FakeDevice::new(c"kunit_msi_activate", 8)?;
-        let table = table(&dev, &counts)?;
+        let dev = fake_device!(c"kunit_msi_activate", 8);
+        let table = table(dev, &counts)?;
 
         dev.parent().fail_activate_nth(1);
         let res = interrupt(vector(&table, Request::at(5), &counts)?, &counts);
@@ -602,9 +603,9 @@ mod suite {
 
         for order in orders {
             let counts = Counts::new()?;
-            let dev = FakeDevice::new(c"kunit_msi_drop", 8)?;
+            let dev = fake_device!(c"kunit_msi_drop", 8);
 
-            let mut table = Some(table(&dev, &counts)?);
+            let mut table = Some(table(dev, &counts)?);
             let mut four = None;
             let mut five = None;
             if let Some(table) = &table {
@@ -637,7 +638,8 @@ mod suite {
         // One bit for each handle: table, vector, interrupt, the same with a thread.
         for forgotten in 1..16 {
             let counts = Counts::new()?;
-            let dev = FakeDevice::new(c"kunit_msi_forget", 8)?;
+            // SAFETY: It is dropped below.
+            let dev = unsafe { FakeDevice::new(c"kunit_msi_forget", Parent::new(8)?) }?;
             let parent = dev.parent().clone();
 
             let table = table(&dev, &counts)?;

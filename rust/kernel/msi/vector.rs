@@ -75,14 +75,14 @@ fn to_count(ret: c_int) -> Result<usize> {
 /// ```
 /// use kernel::msi::{
 ///     fake::{
-///         FakeDevice,
+///         fake_device,
 ///         Recorder, //
 ///     },
 ///     Table,
 ///     VectorRef, //
 /// };
 ///
-/// let dev = FakeDevice::new(c"msi_vector_ref", 8)?;
+/// let dev = fake_device!(c"msi_vector_ref", 8);
 /// let vector = Table::new(dev.as_ref(), c"ims", 16, Recorder::default())?.alloc(5)?;
 ///
 /// let vector: &VectorRef<Recorder> = &vector;
@@ -150,9 +150,9 @@ impl<B: Backing> VectorRef<B> {
     /// # Examples
     ///
     /// ```
-    /// use kernel::msi::{fake::{FakeDevice, Recorder}, Table};
+    /// use kernel::msi::{fake::{fake_device, Recorder}, Table};
     ///
-    /// let dev = FakeDevice::new(c"msi_restore_one", 8)?;
+    /// let dev = fake_device!(c"msi_restore_one", 8);
     /// let table = Table::new(dev.as_ref(), c"ims", 16, Recorder::default())?;
     /// let vector = table.alloc(5)?;
     /// let _other = table.alloc(6)?;
@@ -211,9 +211,9 @@ impl<B: Backing> VectorRef<B> {
 /// # Examples
 ///
 /// ```
-/// use kernel::msi::{fake::{FakeDevice, Recorder}, Table};
+/// use kernel::msi::{fake::{fake_device, Recorder}, Table};
 ///
-/// let dev = FakeDevice::new(c"msi_vector", 8)?;
+/// let dev = fake_device!(c"msi_vector", 8);
 /// let table = Table::new(dev.as_ref(), c"ims", 16, Recorder::default())?;
 ///
 /// let vector = table.alloc(5)?;
@@ -440,9 +440,9 @@ impl<'a, B: Backing> Vector<'a, B> {
     /// # Examples
     ///
     /// ```
-    /// use kernel::msi::{fake::{FakeDevice, Recorder}, Table};
+    /// use kernel::msi::{fake::{fake_device, Recorder}, Table};
     ///
-    /// let dev = FakeDevice::new(c"msi_vec_store", 8)?;
+    /// let dev = fake_device!(c"msi_vec_store", 8);
     /// let vector = Table::new(dev.as_ref(), c"ims", 16, Recorder::default())?.alloc(5)?;
     ///
     /// assert!(vector.store().is_masked(5));
@@ -473,14 +473,14 @@ impl<'a, B: Backing> Vector<'a, B> {
     ///     cpumask::CpumaskVar,
     ///     msi::{
     ///         fake::{
-    ///             FakeDevice,
+    ///             fake_device,
     ///             Recorder, //
     ///         },
     ///         Table, //
     ///     },
     /// };
     ///
-    /// let dev = FakeDevice::new(c"msi_move", 8)?;
+    /// let dev = fake_device!(c"msi_move", 8);
     /// let vector = Table::new(dev.as_ref(), c"ims", 16, Recorder::default())?.alloc(5)?;
     ///
     /// let mut mask = CpumaskVar::new_zero(GFP_KERNEL)?;
@@ -512,7 +512,7 @@ impl<'a, B: Backing> Vector<'a, B> {
     ///     },
     ///     msi::{
     ///         fake::{
-    ///             FakeDevice,
+    ///             fake_device,
     ///             Recorder, //
     ///         },
     ///         Table, //
@@ -527,7 +527,7 @@ impl<'a, B: Backing> Vector<'a, B> {
     ///     }
     /// }
     ///
-    /// let dev = FakeDevice::new(c"msi_get_affinity", 8)?;
+    /// let dev = fake_device!(c"msi_get_affinity", 8);
     /// let vector = Table::new(dev.as_ref(), c"ims", 16, Recorder::default())?.alloc(5)?;
     /// let irq = KBox::pin_init(
     ///     vector.request_irq(Flags::TRIGGER_NONE, c"ignore", Ignore),
@@ -617,7 +617,7 @@ impl<'a, B: Backing> Vector<'a, B> {
     ///     },
     ///     msi::{
     ///         fake::{
-    ///             FakeDevice,
+    ///             fake_device,
     ///             Recorder, //
     ///         },
     ///         Table, //
@@ -632,7 +632,7 @@ impl<'a, B: Backing> Vector<'a, B> {
     ///     }
     /// }
     ///
-    /// let dev = FakeDevice::new(c"msi_message", 8)?;
+    /// let dev = fake_device!(c"msi_message", 8);
     /// let table = Table::new(dev.as_ref(), c"ims", 16, Recorder::default())?;
     ///
     /// let vector = table.alloc(5)?;

@@ -83,7 +83,7 @@ use self::private::Token;
 /// use kernel::{
 ///     msi::{
 ///         fake::{
-///             FakeDevice,
+///             fake_device,
 ///             Recorder, //
 ///         },
 ///         Message,
@@ -106,7 +106,7 @@ use self::private::Token;
 ///     KBox::pin_init(Watch::new(target, Ignore), GFP_KERNEL)
 /// }
 ///
-/// let dev = FakeDevice::new(c"msi_watchable", 8)?;
+/// let dev = fake_device!(c"msi_watchable", 8);
 /// let table = Table::new(dev.as_ref(), c"ims", 16, Recorder::default())?;
 ///
 /// let shared = Arc::new(table.alloc(5)?, GFP_KERNEL)?;
@@ -195,7 +195,7 @@ unsafe impl<V: Watchable> private::HasVector for Pin<KBox<V>> {
 ///     },
 ///     msi::{
 ///         fake::{
-///             FakeDevice,
+///             fake_device,
 ///             Recorder, //
 ///         },
 ///         Message,
@@ -233,7 +233,7 @@ unsafe impl<V: Watchable> private::HasVector for Pin<KBox<V>> {
 ///     }
 /// }
 ///
-/// let dev = FakeDevice::new(c"msi_watch", 8)?;
+/// let dev = fake_device!(c"msi_watch", 8);
 /// let table = Table::new(dev.as_ref(), c"ims", 16, Recorder::default())?;
 ///
 /// let doorbell = table
@@ -287,7 +287,7 @@ impl<W: Watcher, V: Watchable> Watch<W, V> {
     /// use kernel::{
     ///     msi::{
     ///         fake::{
-    ///             FakeDevice,
+    ///             fake_device,
     ///             Recorder, //
     ///         },
     ///         Message,
@@ -309,7 +309,7 @@ impl<W: Watcher, V: Watchable> Watch<W, V> {
     ///     }
     /// }
     ///
-    /// let dev = FakeDevice::new(c"msi_watch_new", 8)?;
+    /// let dev = fake_device!(c"msi_watch_new", 8);
     /// let table = Table::new(dev.as_ref(), c"ims", 16, Recorder::default())?;
     /// let vector = table.alloc(5)?;
     ///
@@ -348,7 +348,7 @@ impl<W: Watcher, V: Watchable> Watch<W, V> {
     /// use kernel::{
     ///     msi::{
     ///         fake::{
-    ///             FakeDevice,
+    ///             fake_device,
     ///             Recorder, //
     ///         },
     ///         Message,
@@ -371,7 +371,7 @@ impl<W: Watcher, V: Watchable> Watch<W, V> {
     /// }
     ///
     /// let count = Atomic::new(0u32);
-    /// let dev = FakeDevice::new(c"msi_watch_lt", 8)?;
+    /// let dev = fake_device!(c"msi_watch_lt", 8);
     /// let vector = Table::new(dev.as_ref(), c"ims", 16, Recorder::default())?.alloc(5)?;
     ///
     /// // SAFETY: The watch is not leaked.

@@ -11,6 +11,7 @@ mod suite {
         cpumask::CpumaskVar,
         msi::{
             fake::{
+                fake_device,
                 FakeDevice,
                 Parent,
                 Recorder, //
@@ -54,8 +55,8 @@ mod suite {
     #[test]
     fn lowest_free_labels() -> Result {
         let counts = Counts::new()?;
-        let dev = FakeDevice::new(c"kunit_msi_batch", 16)?;
-        let table = table(&dev, &counts)?;
+        let dev = fake_device!(c"kunit_msi_batch", 16);
+        let table = table(dev, &counts)?;
 
         let three = vector(&table, Request::at(3), &counts)?;
         let vectors = batch(&table, Request::range(1..), 5..=5, &counts)?;
@@ -89,8 +90,8 @@ mod suite {
     #[test]
     fn errors() -> Result {
         let counts = Counts::new()?;
-        let dev = FakeDevice::new(c"kunit_msi_batch_err", 32)?;
-        let table = table(&dev, &counts)?;
+        let dev = fake_device!(c"kunit_msi_batch_err", 32);
+        let table = table(dev, &counts)?;
         let cases = [
             (Request::any(), 0..=4, EINVAL),
             (Request::any(), 0..=0, EINVAL),
@@ -124,7 +125,7 @@ mod suite {
 
     #[test]
     fn as_many_as_possible() -> Result {
-        let dev = FakeDevice::new(c"kunit_msi_batch_all", 32)?;
+        let dev = fake_device!(c"kunit_msi_batch_all", 32);
         let table = Table::new(dev.as_ref(), c"ims", 16, Recorder::default())?;
 
         // Neither does this try to allocate memory for all these vectors.
@@ -148,8 +149,8 @@ mod suite {
     #[test]
     fn into_room() -> Result {
         let counts = Counts::new()?;
-        let dev = FakeDevice::new(c"kunit_msi_batch_into", 16)?;
-        let table = table(&dev, &counts)?;
+        let dev = fake_device!(c"kunit_msi_batch_into", 16);
+        let table = table(dev, &counts)?;
         let into = |vectors: &mut KVec<_>, request: Request<'_>, count| {
             let mut cookies = KVec::with_capacity(3, GFP_KERNEL)?;
 
@@ -200,8 +201,8 @@ mod suite {
         // The second one allocates one at a time.
         for parent in [Parent::new(5)?, Parent::single(5)?] {
             let counts = Counts::new()?;
-            let dev = FakeDevice::with_parent(c"kunit_msi_batch_few", parent.clone())?;
-            let table = table(&dev, &counts)?;
+            let dev = fake_device!(c"kunit_msi_batch_few", parent = parent.clone());
+            let table = table(dev, &counts)?;
 
             let res = batch(&table, Request::any(), 6..=8, &counts);
             assert_eq!(res.err(), Some(ENOSPC));
@@ -225,8 +226,8 @@ mod suite {
     fn store_refuses_one() -> Result {
         for label in 0..8 {
             let counts = Counts::new()?;
-            let dev = FakeDevice::new(c"kunit_msi_batch_no", 32)?;
-            let table = table(&dev, &counts)?;
+            let dev = fake_device!(c"kunit_msi_batch_no", 32);
+            let table = table(dev, &counts)?;
 
             counts.refused.store(label, Relaxed);
             let res = batch(&table, Request::any(), 8..=8, &counts);
@@ -253,7 +254,7 @@ mod suite {
     #[test]
     fn more_than_are_freed_at_a_time() -> Result {
         let counts = Counts::new()?;
-        let dev = FakeDevice::new(c"kunit_msi_long", 70)?;
+        let dev = fake_device!(c"kunit_msi_long", 70);
         let table = Table::new(dev.as_ref(), c"long", 70, Strict(counts.clone()))?;
 
         for len in [31, 32, 33, 64, 70] {
@@ -283,8 +284,8 @@ mod suite {
     #[test]
     fn freed_in_any_order() -> Result {
         let (counts, other) = (Counts::new()?, Counts::new()?);
-        let dev = FakeDevice::new(c"kunit_msi_batch_free", 64)?;
-        let one = table(&dev, &counts)?;
+        let dev = fake_device!(c"kunit_msi_batch_free", 64);
+        let one = table(dev, &counts)?;
         let two = Table::new(dev.as_ref(), c"two", 16, Strict(other.clone()))?;
 
         Vector::<Strict>::free_many(KVec::new());
@@ -319,7 +320,8 @@ mod suite {
     #[test]
     fn forgotten() -> Result {
         let counts = Counts::new()?;
-        let dev = FakeDevice::new(c"kunit_msi_batch_lost", 16)?;
+        // SAFETY: It is dropped below.
+        let dev = unsafe { FakeDevice::new(c"kunit_msi_batch_lost", Parent::new(16)?) }?;
         let parent = dev.parent().clone();
         let table = table(&dev, &counts)?;
 
@@ -341,8 +343,8 @@ mod suite {
     #[test]
     fn affinity() -> Result {
         let counts = Counts::new()?;
-        let dev = FakeDevice::new(c"kunit_msi_affinity", 16)?;
-        let table = table(&dev, &counts)?;
+        let dev = fake_device!(c"kunit_msi_affinity", 16);
+        let table = table(dev, &counts)?;
 
         let first = Affinity::new(&*cpumask(0)?);
         let request = Request::any().affinity(&first);
@@ -406,8 +408,8 @@ mod suite {
     #[test]
     fn missing_affinities() -> Result {
         let counts = Counts::new()?;
-        let dev = FakeDevice::new(c"kunit_msi_aff_few", 16)?;
-        let table = table(&dev, &counts)?;
+        let dev = fake_device!(c"kunit_msi_aff_few", 16);
+        let table = table(dev, &counts)?;
         let one = Affinity::new(&*cpumask(0)?);
         let two = [one.clone(), one];
 

@@ -10,7 +10,11 @@ mod suite {
     use crate::{
         irq::Flags,
         msi::{
-            fake::FakeDevice,
+            fake::{
+                fake_device,
+                FakeDevice,
+                Parent, //
+            },
             Lent,
             LentInterrupt,
             Message,
@@ -44,15 +48,15 @@ mod suite {
     #[test]
     fn one_after_the_other() -> Result {
         let counts = Counts::new()?;
-        let parent = FakeDevice::new(c"kunit_msi_lent_a", 8)?;
-        let child = FakeDevice::new(c"kunit_msi_lent_b", 8)?;
-        let table = table(&parent, &counts)?;
+        let parent = fake_device!(c"kunit_msi_lent_a", 8);
+        let child = fake_device!(c"kunit_msi_lent_b", 8);
+        let table = table(parent, &counts)?;
         let lent = Lent::new(vector(&table, Request::at(5), &counts)?)?;
 
         for n in 1..=3 {
             assert_eq!(message(&lent).err(), Some(EAGAIN));
-            let irq = borrow(&lent, &child, &counts)?;
-            assert_eq!(borrow(&lent, &parent, &counts).err(), Some(EBUSY));
+            let irq = borrow(&lent, child, &counts)?;
+            assert_eq!(borrow(&lent, parent, &counts).err(), Some(EBUSY));
 
             let msg = message(&lent)?;
             parent.parent().inject(msg)?;
@@ -64,8 +68,8 @@ mod suite {
 
         // A failure does not keep it.
         parent.parent().fail_activate_nth(1);
-        assert_eq!(borrow(&lent, &child, &counts).err(), Some(ENOSPC));
-        assert!(borrow(&lent, &child, &counts).is_ok());
+        assert_eq!(borrow(&lent, child, &counts).err(), Some(ENOSPC));
+        assert!(borrow(&lent, child, &counts).is_ok());
 
         // Nobody could enable it.
         let handler = Counter(counts.clone());
@@ -88,8 +92,8 @@ mod suite {
     #[test]
     fn threaded() -> Result {
         let counts = Counts::new()?;
-        let dev = FakeDevice::new(c"kunit_msi_lent_t", 8)?;
-        let table = table(&dev, &counts)?;
+        let dev = fake_device!(c"kunit_msi_lent_t", 8);
+        let table = table(dev, &counts)?;
         let lent = Lent::new(vector(&table, Request::at(5), &counts)?)?;
 
         let handler = Threaded(counts.clone());
@@ -104,12 +108,12 @@ mod suite {
     #[test]
     fn owner_takes_it_back() -> Result {
         let counts = Counts::new()?;
-        let parent = FakeDevice::new(c"kunit_msi_lent_own", 8)?;
-        let child = FakeDevice::new(c"kunit_msi_lent_use", 8)?;
-        let table = table(&parent, &counts)?;
+        let parent = fake_device!(c"kunit_msi_lent_own", 8);
+        let child = fake_device!(c"kunit_msi_lent_use", 8);
+        let table = table(parent, &counts)?;
         let lent = Lent::new(vector(&table, Request::at(5), &counts)?)?;
 
-        let irq = borrow(&lent, &child, &counts)?;
+        let irq = borrow(&lent, child, &counts)?;
         let msg = message(&lent)?;
         drop(lent);
         assert!(parent.parent().inject(msg).is_err());
@@ -140,10 +144,10 @@ mod suite {
     fn synchronized_while_taken_back() -> Result {
         for _ in 0..20 {
             let counts = Counts::new()?;
-            let parent = FakeDevice::new(c"kunit_msi_sync_own", 8)?;
-            let child = FakeDevice::new(c"kunit_msi_sync_use", 8)?;
-            let lent = Lent::new(vector(&table(&parent, &counts)?, Request::at(5), &counts)?)?;
-            let irq = borrow(&lent, &child, &counts)?;
+            let parent = fake_device!(c"kunit_msi_sync_own", 8);
+            let child = fake_device!(c"kunit_msi_sync_use", 8);
+            let lent = Lent::new(vector(&table(parent, &counts)?, Request::at(5), &counts)?)?;
+            let irq = borrow(&lent, child, &counts)?;
             let begun = Arc::pin_init(Completion::new(), GFP_KERNEL)?;
             let enough = Arc::new(Atomic::new(false), GFP_KERNEL)?;
 
@@ -171,8 +175,10 @@ mod suite {
         // Who drops his handle while which device is unbound
         for case in 0..40 {
             let counts = Counts::new()?;
-            let parent = FakeDevice::new(c"kunit_msi_race_p", 8)?;
-            let child = FakeDevice::new(c"kunit_msi_race_c", 8)?;
+            // SAFETY: It is dropped below.
+            let parent = unsafe { FakeDevice::new(c"kunit_msi_race_p", Parent::new(8)?) }?;
+            // SAFETY: It is dropped below.
+            let child = unsafe { FakeDevice::new(c"kunit_msi_race_c", Parent::new(8)?) }?;
             let domain = parent.parent().clone();
             let lent = Lent::new(vector(&table(&parent, &counts)?, Request::at(5), &counts)?)?;
             let irq = borrow(&lent, &child, &counts)?;
@@ -209,8 +215,10 @@ mod suite {
         // unbound first.
         for case in 0..8 {
             let counts = Counts::new()?;
-            let parent = FakeDevice::new(c"kunit_msi_lent_p", 8)?;
-            let child = FakeDevice::new(c"kunit_msi_lent_c", 8)?;
+            // SAFETY: It is dropped below.
+            let parent = unsafe { FakeDevice::new(c"kunit_msi_lent_p", Parent::new(8)?) }?;
+            // SAFETY: It is dropped below.
+            let child = unsafe { FakeDevice::new(c"kunit_msi_lent_c", Parent::new(8)?) }?;
             let domain = parent.parent().clone();
             let table = table(&parent, &counts)?;
 
@@ -273,7 +281,7 @@ mod auxiliary_bus {
         module::this_module,
         msi::{
             fake::{
-                FakeDevice,
+                fake_device,
                 Recorder, //
             },
             Lent,
@@ -330,7 +338,7 @@ mod auxiliary_bus {
     #[test]
     fn lease() -> Result {
         let counts = Counts::new()?;
-        let parent = FakeDevice::new(c"kunit_msi_landlord", 8)?;
+        let parent = fake_device!(c"kunit_msi_landlord", 8);
         let table = Table::new(parent.as_ref(), c"ims", 16, Recorder::default())?;
         let store = table.store();
 

@@ -10,6 +10,7 @@ mod suite {
     use crate::{
         msi::{
             fake::{
+                fake_device,
                 FakeDevice,
                 Parent,
                 Recorder, //
@@ -35,7 +36,7 @@ mod suite {
     #[test]
     fn restore() -> Result {
         let counts = Counts::new()?;
-        let dev = FakeDevice::new(c"kunit_msi_restore", 8)?;
+        let dev = fake_device!(c"kunit_msi_restore", 8);
         let table = Table::new(dev.as_ref(), c"ims", 16, Recorder::default())?;
         let store = table.store();
 
@@ -87,7 +88,7 @@ mod suite {
 
     #[test]
     fn slots_behind_the_end() -> Result {
-        let dev = FakeDevice::new(c"kunit_msi_recorder", 8)?;
+        let dev = fake_device!(c"kunit_msi_recorder", 8);
         let table = Table::new(dev.as_ref(), c"ims", 17, Recorder::default())?;
 
         // More labels than slots: the store does not keep the message.
@@ -109,20 +110,20 @@ mod suite {
     fn no_sysfs() -> Result {
         use crate::msi::Options;
 
-        let dev = FakeDevice::new(c"kunit_msi_sysfs", 8)?;
+        let dev = fake_device!(c"kunit_msi_sysfs", 8);
         let new =
             |name, options: Options| Table::new(dev.as_ref(), name, options, Recorder::default());
 
         let shown = new(c"shown", Options::indexed(16))?.alloc(5)?;
         let hidden = new(c"hidden", Options::indexed(16).no_sysfs())?.alloc(5)?;
-        assert!(in_sysfs(&dev, shown.irq())?);
-        assert!(!in_sysfs(&dev, hidden.irq())?);
+        assert!(in_sysfs(dev, shown.irq())?);
+        assert!(!in_sysfs(dev, hidden.irq())?);
 
         // It does not take back the other word of the driver.
-        let dev = FakeDevice::with_parent(c"kunit_msi_both", Parent::without_ims(8)?)?;
+        let dev = fake_device!(c"kunit_msi_both", parent = Parent::without_ims(8)?);
         let options = Options::indexed(16).unremapped().no_sysfs();
         let both = Table::new(dev.as_ref(), c"both", options, Recorder::default())?.alloc(5)?;
-        assert!(!in_sysfs(&dev, both.irq())?);
+        assert!(!in_sysfs(dev, both.irq())?);
         Ok(())
     }
 
@@ -201,7 +202,7 @@ mod suite {
     #[test]
     fn slow_reaches_device() -> Result {
         let counts = Counts::new()?;
-        let dev = FakeDevice::with_parent(c"kunit_msi_slow", Parent::stable(16)?)?;
+        let dev = fake_device!(c"kunit_msi_slow", parent = Parent::stable(16)?);
         let table = Table::new(dev.as_ref(), c"slow", 8, Slow::new())?;
         let store = table.store();
         assert_eq!(store.flushes(), 0);
@@ -233,7 +234,7 @@ mod suite {
 
     #[test]
     fn slow_flushes_once() -> Result {
-        let dev = FakeDevice::with_parent(c"kunit_msi_flush", Parent::stable(16)?)?;
+        let dev = fake_device!(c"kunit_msi_flush", parent = Parent::stable(16)?);
         let table = Table::new(dev.as_ref(), c"slow", 8, Slow::new())?;
         let store = table.store();
 
@@ -260,12 +261,12 @@ mod suite {
 
     #[test]
     fn slow_needs_stable_messages() -> Result {
-        let dev = FakeDevice::new(c"kunit_msi_unstable", 8)?;
+        let dev = fake_device!(c"kunit_msi_unstable", 8);
         let res = Table::new(dev.as_ref(), c"slow", 8, Slow::new());
         assert_eq!(res.err(), Some(EOPNOTSUPP));
 
         // CPU hotplug does not take the lock of the bus.
-        let dev = FakeDevice::with_parent(c"kunit_msi_slow_cpu", Parent::stable(8)?)?;
+        let dev = fake_device!(c"kunit_msi_slow_cpu", parent = Parent::stable(8)?);
         let table = Table::new(dev.as_ref(), c"slow", 8, Slow::new())?;
         let affinity = Affinity::new(&*cpumask(0)?);
         let managed = affinity.clone().managed();
@@ -284,7 +285,9 @@ mod mmio {
         irq::IrqReturn,
         msi::{
             fake::{
+                fake_device,
                 FakeDevice,
+                Parent,
                 Registers, //
             },
             Handler,
@@ -370,7 +373,7 @@ mod mmio {
     fn message_life() -> Result {
         for layout in &LAYOUTS {
             let counts = Counts::new()?;
-            let dev = FakeDevice::new(c"kunit_msi_mmio", 8)?;
+            let dev = fake_device!(c"kunit_msi_mmio", 8);
             let registers = registers()?;
             let store = Mmio::new(*layout, registers.clone());
             let table = Table::mmio(dev.as_ref(), c"mmio", 8, store)?;
@@ -412,7 +415,7 @@ mod mmio {
     #[test]
     fn restore() -> Result {
         let counts = Counts::new()?;
-        let dev = FakeDevice::new(c"kunit_msi_mmio_lost", 8)?;
+        let dev = fake_device!(c"kunit_msi_mmio_lost", 8);
         let layout = &Layout::MSIX;
         let table = Table::mmio(dev.as_ref(), c"mmio", 8, Mmio::new(*layout, registers()?))?;
         let registers = table.store().mapping();
@@ -432,7 +435,7 @@ mod mmio {
 
     #[test]
     fn errors() -> Result {
-        let dev = FakeDevice::new(c"kunit_msi_mmio_err", 8)?;
+        let dev = fake_device!(c"kunit_msi_mmio_err", 8);
         let new = |layout, options: Options| {
             Table::mmio(
                 dev.as_ref(),
@@ -496,7 +499,7 @@ mod mmio {
 
     #[test]
     fn failure_unmaps() -> Result {
-        let dev = FakeDevice::new(c"kunit_msi_mmio_unmap", 8)?;
+        let dev = fake_device!(c"kunit_msi_mmio_unmap", 8);
 
         for (layout, size) in [
             (Layout::MSIX, 19),
@@ -536,8 +539,9 @@ mod mmio {
             resource::Resource, //
         };
 
-        let owner = FakeDevice::new(c"kunit_msi_mmio_own", 8)?;
-        let other = FakeDevice::new(c"kunit_msi_mmio_oth", 8)?;
+        // SAFETY: It is dropped below.
+        let owner = unsafe { FakeDevice::new(c"kunit_msi_mmio_own", Parent::new(8)?) }?;
+        let other = fake_device!(c"kunit_msi_mmio_oth", 8);
         // Where no RAM is, and writing changes nothing: the ROM of a PC
         let mut raw = bindings::resource {
             start: 0xffff_0000,
@@ -571,7 +575,7 @@ mod mmio {
     #[test]
     fn cookies() -> Result {
         let counts = Counts::new()?;
-        let dev = FakeDevice::new(c"kunit_msi_mmio_cook", 8)?;
+        let dev = fake_device!(c"kunit_msi_mmio_cook", 8);
         let store = Mmio::new(Layout::MSIX, registers()?).with_cookies::<Arc<Counts>>();
         let table = Table::mmio(dev.as_ref(), c"mmio", 8, store)?;
 
@@ -606,7 +610,8 @@ mod mmio {
     #[test]
     fn forgotten() -> Result {
         let counts = Counts::new()?;
-        let dev = FakeDevice::new(c"kunit_msi_mmio_leak", 8)?;
+        // SAFETY: It is dropped below.
+        let dev = unsafe { FakeDevice::new(c"kunit_msi_mmio_leak", Parent::new(8)?) }?;
         let parent = dev.parent().clone();
         let layout = &Layout::MSIX;
         let registers = registers()?;

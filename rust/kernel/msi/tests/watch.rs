@@ -88,7 +88,11 @@ mod suite {
     };
     use crate::{
         msi::{
-            fake::FakeDevice,
+            fake::{
+                fake_device,
+                FakeDevice,
+                Parent, //
+            },
             Interrupt,
             Request,
             Watch,
@@ -123,8 +127,8 @@ mod suite {
     #[test]
     fn tells_at_once() -> Result {
         let counts = Counts::new()?;
-        let dev = FakeDevice::new(c"kunit_msi_watch", 8)?;
-        let table = table(&dev, &counts)?;
+        let dev = fake_device!(c"kunit_msi_watch", 8);
+        let table = table(dev, &counts)?;
         let record = Record::new()?;
 
         let five = vector(&table, Request::at(5), &counts)?;
@@ -149,8 +153,8 @@ mod suite {
     #[test]
     fn tells_changes() -> Result {
         let counts = Counts::new()?;
-        let dev = FakeDevice::new(c"kunit_msi_watch_move", 8)?;
-        let table = table(&dev, &counts)?;
+        let dev = fake_device!(c"kunit_msi_watch_move", 8);
+        let table = table(dev, &counts)?;
         let (inner, outer) = (Record::new()?, Record::new()?);
 
         // Two watchers, the outer one owns the inner one, and that the interrupt.
@@ -197,8 +201,8 @@ mod suite {
     #[test]
     fn shares_an_interrupt() -> Result {
         let counts = Counts::new()?;
-        let dev = FakeDevice::new(c"kunit_msi_watch_arc", 8)?;
-        let table = table(&dev, &counts)?;
+        let dev = fake_device!(c"kunit_msi_watch_arc", 8);
+        let table = table(dev, &counts)?;
         let (one, two) = (Record::new()?, Record::new()?);
 
         let five = vector(&table, Request::at(5), &counts)?;
@@ -224,8 +228,8 @@ mod suite {
     #[test]
     fn failed_request() -> Result {
         let counts = Counts::new()?;
-        let dev = FakeDevice::new(c"kunit_msi_watch_fail", 8)?;
-        let table = table(&dev, &counts)?;
+        let dev = fake_device!(c"kunit_msi_watch_fail", 8);
+        let table = table(dev, &counts)?;
         let record = Record::new()?;
 
         dev.parent().fail_activate_nth(1);
@@ -247,8 +251,8 @@ mod suite {
     #[test]
     fn forgotten_borrow() -> Result {
         let counts = Counts::new()?;
-        let dev = FakeDevice::new(c"kunit_msi_watch_lost", 8)?;
-        let table = table(&dev, &counts)?;
+        let dev = fake_device!(c"kunit_msi_watch_lost", 8);
+        let table = table(dev, &counts)?;
         let record = Record::new()?;
 
         let five = interrupt(vector(&table, Request::at(5), &counts)?, &counts)?;
@@ -273,7 +277,8 @@ mod suite {
     #[test]
     fn forgotten_owner() -> Result {
         let counts = Counts::new()?;
-        let dev = FakeDevice::new(c"kunit_msi_watch_leak", 8)?;
+        // SAFETY: It is dropped below.
+        let dev = unsafe { FakeDevice::new(c"kunit_msi_watch_leak", Parent::new(8)?) }?;
         let parent = dev.parent().clone();
         let table = table(&dev, &counts)?;
         let record = Record::new()?;

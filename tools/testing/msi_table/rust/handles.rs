@@ -18,7 +18,11 @@ use kernel::{
     faux,
     irq::Flags,
     msi::{
-        fake::FakeDevice,
+        fake::{
+            fake_device,
+            FakeDevice,
+            Parent, //
+        },
         Interrupt,
         Table,
         Vector,
@@ -230,15 +234,39 @@ pub fn request_outlives_device() -> Result {
     Ok(())
 }
 
-/// A fake device is not exchanged for one which is dropped earlier.
-pub fn device_swapped(mut dev: FakeDevice, mut other: FakeDevice) -> Result {
-    #[cfg(not(device_swapped))]
-    mem::swap(&mut dev, &mut other);
+/// A fake device goes with the function which made it.
+pub fn device_returned() -> Result {
+    fn device() -> Result<&'static FakeDevice> {
+        #[cfg(device_returned)]
+        return Ok(fake_device!(c"program", 4)); //[device_returned]~ E0515
+        #[cfg(not(device_returned))]
+        Err(EINVAL)
+    }
+    device().map(|_| ())
+}
+
+/// So does a table of it, which is not for a static.
+pub fn table_in_static() -> Result {
+    #[cfg(table_in_static)]
+    static TABLE: SetOnce<Table<'static, Ims>> = SetOnce::new();
+
+    let dev = fake_device!(c"program", 4); //[table_in_static]~ E0716
     let table = Table::new(dev.as_ref(), c"ims", 4, Ims)?;
-    #[cfg(device_swapped)]
-    mem::swap(&mut dev, &mut other); //[device_swapped]~ E0502
-    drop(other);
+    #[cfg(table_in_static)]
+    TABLE.populate(table);
+    #[cfg(not(table_in_static))]
     drop(table);
+    Ok(())
+}
+
+/// Nobody owns a fake device who does not say, in an unsafe block, that he drops it.
+pub fn device_owned() -> Result {
+    let parent = Parent::new(4)?;
+    #[cfg(not(device_owned))]
+    let dev = fake_device!(c"program", parent = parent);
+    #[cfg(device_owned)]
+    let dev = FakeDevice::new(c"program", parent)?; //[device_owned]~ E0133
+    drop(Table::new(dev.as_ref(), c"ims", 4, Ims)?);
     Ok(())
 }
 
