@@ -96,20 +96,22 @@ if [ "$MSI" = yes ]; then
 	check "nvme: data after a reset with one CPU" alone
 	check "nvme: each CPU takes the interrupts of its queue, again" served_by_own
 fi
-# With INTx, a controller of QEMU which is reset while it is busy may keep the line
-# asserted, whichever driver it has.
-[ "$MSI" = no ] || keep_busy "$(disk)"
-check "nvme: ten resets" reset_often
-check "nvme: FLR" flr
-[ "$MSI" = no ] || check "nvme: nothing was lost meanwhile" nothing_lost
-check "nvme: the vectors are those of before" kept
-check "nvme: data, on each CPU, after that" all_io
-[ "$MSI" = no ] || keep_busy "$(disk)"
-# INTx belongs to no CPU in particular.
-[ "$MSI" = no ] || check "nvme: CPUs go and come" go_and_come "$(disk)"
-check "nvme: suspend to RAM" sleep_and_wake
-[ "$MSI" = no ] || check "nvme: nothing was lost meanwhile" nothing_lost
-check "nvme: data, on each CPU, after that" all_io
+# With INTx, a controller of QEMU which is reset while it has something to tell may keep
+# the line asserted, whichever driver it has. There is something after each reset, when
+# the namespaces are looked at. And INTx belongs to no CPU in particular.
+if [ "$MSI" = yes ]; then
+	keep_busy "$(disk)"
+	check "nvme: ten resets" reset_often
+	check "nvme: FLR" flr
+	check "nvme: nothing was lost meanwhile" nothing_lost
+	check "nvme: the vectors are those of before" kept
+	check "nvme: data, on each CPU, after that" all_io
+	keep_busy "$(disk)"
+	check "nvme: CPUs go and come" go_and_come "$(disk)"
+	check "nvme: suspend to RAM" sleep_and_wake
+	check "nvme: nothing was lost meanwhile" nothing_lost
+	check "nvme: data, on each CPU, after that" all_io
+fi
 check "nvme: unbind and bind, five times" rebind
 if [ "$MSI" = yes ]; then
 	check "nvme: the card goes, and its interrupt of INTx" line_goes
