@@ -301,12 +301,6 @@ static void msi_store_init_irq(struct msi_store *store, struct msi_vector *vecto
 	desc->irq_common_data.msi_desc = msi_desc;
 	/* There is no message to update before the interrupt is activated. */
 	irqd_set_affinity_on_activate(&desc->irq_data);
-	/*
-	 * What can not be masked has to be moved step by step. x86 takes this
-	 * bit for a sign of that, and does not set it for a managed affinity.
-	 */
-	if (!store->ops->mask)
-		irqd_set_can_reserve(&desc->irq_data);
 	msi_store_silence(vector);
 	if (fresh)
 		msi_table_note_fresh(vector, desc);
@@ -690,6 +684,10 @@ static int msi_store_create_domain(struct msi_store *store, struct irq_domain *p
 		store->chip.irq_mask = irq_chip_mask_parent;
 		store->chip.irq_unmask = irq_chip_unmask_parent;
 	}
+
+	/* Moved step by step, then. Not for the parent, which takes it for a flag of its own. */
+	if (!store->ops->mask)
+		store->info.flags |= MSI_FLAG_NO_MASK;
 
 	store->domain = msi_create_irq_domain(fwnode, &store->info, parent);
 	if (!store->domain)

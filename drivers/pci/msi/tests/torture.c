@@ -57,17 +57,12 @@ static bool resets = true;
 module_param(resets, bool, 0644);
 MODULE_PARM_DESC(resets, "Reset a function, again and again (default on)");
 
-static bool spurious;
-module_param(spurious, bool, 0644);
-MODULE_PARM_DESC(spurious, "Only count interrupts which nobody raised: x86 without remapping may resend one when it moves it, see msi_set_affinity() there (default off)");
-
 enum torture_figure {
 	TORTURE_RAISED,
 	TORTURE_RECEIVED,
 	TORTURE_LOST,
 	TORTURE_WRONG,
 	TORTURE_EXTRA,
-	TORTURE_SPURIOUS,
 	TORTURE_DISABLED,
 	TORTURE_VIRTUAL,
 	TORTURE_MOVES,
@@ -85,7 +80,6 @@ static const char * const torture_names[TORTURE_NR_FIGURES] = {
 	[TORTURE_LOST]		= "lost",
 	[TORTURE_WRONG]		= "wrong",
 	[TORTURE_EXTRA]		= "extra",
-	[TORTURE_SPURIOUS]	= "spurious",
 	[TORTURE_DISABLED]	= "raised while disabled",
 	[TORTURE_VIRTUAL]	= "raised by virtual functions",
 	[TORTURE_MOVES]		= "moves",
@@ -224,8 +218,6 @@ static irqreturn_t torture_handle(int irq, void *dev_id)
 			     pci_name(label->fn->pdev), label->nr);
 	} else if (atomic_xchg(&label->due, 0) == 1) {
 		torture_count(TORTURE_RECEIVED);
-	} else if (spurious) {
-		torture_count(TORTURE_SPURIOUS);
 	} else {
 		torture_count(TORTURE_EXTRA);
 		torture_fail("%s: entry %u was received and not raised",
