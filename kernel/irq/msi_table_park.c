@@ -364,6 +364,28 @@ void msi_tables_trim(void)
 		msi_table_trim(table);
 }
 
+/**
+ * msi_tables_give_back - See whether an allocation which failed is worth another try
+ * @ret:	What it returned: an error, or a positive number of interrupts which could
+ *		have been had
+ *
+ * What it was short of may be held by parked vectors, which are given back. This is for
+ * those who allocate interrupts without a table.
+ *
+ * Context: May sleep. Not with the lock of any device's MSI descriptors.
+ *
+ * Return: true if something was given back
+ */
+bool msi_tables_give_back(int ret)
+{
+	int before = atomic_read(&msi_tables_given_back);
+
+	if (ret != -ENOSPC && ret != -ENOMEM && ret <= 0)
+		return false;
+	msi_tables_trim();
+	return atomic_read(&msi_tables_given_back) != before;
+}
+
 static void msi_tables_trim_work(struct work_struct *work)
 {
 	msi_tables_trim();

@@ -321,6 +321,9 @@ static bool fake_init_dev_msi_info(struct device *dev, struct irq_domain *domain
 	switch (info->bus_token) {
 	case DOMAIN_BUS_DEVICE_MSI:
 		/* As msi_lib_init_dev_msi_info() does */
+		if (WARN_ON_ONCE(info->flags))
+			return false;
+		info->flags = MSI_FLAG_ALLOC_SIMPLE_MSI_DESCS | MSI_FLAG_FREE_MSI_DESCS;
 		required_flags &= ~MSI_FLAG_PCI_MSI_MASK_PARENT;
 		break;
 	case DOMAIN_BUS_PCI_DEVICE_MSI:

@@ -734,6 +734,58 @@ static void recycle_given_to_other_table(struct kunit *test)
 }
 
 /* A failure of the parent is one, if there was nothing to give back. */
+static void recycle_no_message(struct msi_desc *desc, struct msi_msg *msg) { }
+
+/* A domain which has nothing as long as vectors are parked */
+static int recycle_hungry_alloc(struct irq_domain *domain, unsigned int virq,
+				unsigned int nr_irqs, void *arg)
+{
+	struct mtt_ctx *ctx = domain->host_data;
+
+	if (recycle_nr_parked(ctx->table))
+		return -ENOSPC;
+	irq_domain_set_hwirq_and_chip(domain, virq, 0, &dummy_irq_chip, NULL);
+	return 0;
+}
+
+static void recycle_hungry_free(struct irq_domain *domain, unsigned int virq,
+				unsigned int nr_irqs)
+{
+	irq_domain_free_irqs_common(domain, virq, nr_irqs);
+}
+
+static const struct irq_domain_ops recycle_hungry_ops = {
+	.alloc	= recycle_hungry_alloc,
+	.free	= recycle_hungry_free,
+};
+
+/* Who has no table gets what tables keep: as platform MSI, and as something else */
+static void recycle_given_to_no_table(struct kunit *test)
+{
+	struct mtt_ctx *ctx = mtt_create_on(test, MTT_SIZE, 8, 0);
+	struct irq_domain *domain;
+	int virq;
+
+	mtt_batch_free(test, mtt_batch_alloc(test, 0, MSI_LABEL_ANY, 8));
+	KUNIT_EXPECT_EQ(test, recycle_nr_parked(ctx->table), 8);
+	KUNIT_EXPECT_EQ(test, 0, platform_device_msi_init_and_alloc_irqs(ctx->dev, 8,
+									 recycle_no_message));
+	KUNIT_EXPECT_EQ(test, recycle_nr_parked(ctx->table), 0);
+	KUNIT_EXPECT_EQ(test, mtt_alloc_error(test, 0, 0), -ENOSPC);
+	platform_device_msi_free_irqs_all(ctx->dev);
+
+	domain = irq_domain_create_linear(NULL, 1, &recycle_hungry_ops, ctx);
+	KUNIT_ASSERT_NOT_NULL(test, domain);
+	mtt_batch_free(test, mtt_batch_alloc(test, 0, MSI_LABEL_ANY, 8));
+	KUNIT_EXPECT_EQ(test, recycle_nr_parked(ctx->table), 8);
+	virq = irq_domain_alloc_irqs(domain, 1, NUMA_NO_NODE, NULL);
+	KUNIT_EXPECT_GT(test, virq, 0);
+	KUNIT_EXPECT_EQ(test, recycle_nr_parked(ctx->table), 0);
+	if (virq > 0)
+		irq_domain_free_irqs(virq, 1);
+	irq_domain_remove(domain);
+}
+
 static void recycle_parent_fails(struct kunit *test)
 {
 	struct mtt_ctx *ctx = mtt_create(test, MTT_SIZE);
@@ -1437,6 +1489,7 @@ static struct kunit_case mtt_recycle_cases[] = {
 	KUNIT_CASE_PARAM(recycle_not_restored, mtt_variant_gen_params),
 	KUNIT_CASE_PARAM(recycle_bounded, mtt_variant_gen_params),
 	KUNIT_CASE(recycle_given_to_other_table),
+	KUNIT_CASE(recycle_given_to_no_table),
 	KUNIT_CASE(recycle_parent_fails),
 	KUNIT_CASE(recycle_shrinks),
 	KUNIT_CASE(recycle_trims_many),
