@@ -22,10 +22,13 @@
 //! nor an operation of the store afterwards. So a handle that is passed to [`core::mem::forget`]
 //! leaks memory, and that is all.
 //!
-//! Until the unbind a store, a handler and a watcher have to stay valid. Their handles own them, so
-//! they are not deallocated when the handle is leaked. What they refer to might be, which is why
-//! the safe functions ask for them to be `'static`. What borrows from the driver goes by the
-//! `unsafe` functions whose name ends in `_with_lt`.
+//! Until the unbind a store, a handler and a watcher have to stay valid. Each is in an allocation
+//! of its own, which the handles own and the C side points to. So a handle may be moved, and what
+//! is behind it is not deallocated when the handle is leaked, in whatever way: not even if it is
+//! put where nothing is dropped, such as [`core::mem::MaybeUninit`], and the memory of that is
+//! freed. What a handler refers to might be deallocated, which is why the safe functions ask for it
+//! to be `'static`. What borrows from the driver goes by the `unsafe` functions whose name ends in
+//! `_with_lt`.
 //!
 //! A table of [`Mmio`] owns the mapping of its registers, so these stay mapped when it is leaked,
 //! or until the unbind if the mapping is a resource of the same device. A [`Lent`] vector is at no

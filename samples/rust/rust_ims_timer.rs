@@ -258,18 +258,23 @@ impl Drop for Running<'_> {
     }
 }
 
-#[pin_data]
 struct Driver<'bound> {
     // Dropped first, before the message of an armed timer becomes somebody else's.
     _running: Running<'bound>,
-    #[pin]
     _expired: msi::Interrupt<'bound, Expired, Slot>,
-    #[pin]
     _loaded: msi::Interrupt<'bound, Loaded>,
 }
 
 impl<'bound> Driver<'bound> {
-    fn new(pdev: &'bound pci::Device<Bound>) -> Result<impl PinInit<Self, Error> + 'bound> {
+    fn new(pdev: &'bound pci::Device<Core<'_>>) -> Result<Self> {
+        // There is no constant for the vendor, so the table matches the class.
+        if pdev.vendor_id().as_raw() != EDU_VENDOR_ID || pdev.device_id() != EDU_DEVICE_ID {
+            return Err(ENODEV);
+        }
+
+        pdev.enable_device_mem()?;
+        pdev.set_master();
+
         let timer = Arc::new(Timer::new(pdev)?, GFP_KERNEL)?;
 
         let mut options = msi::Options::indexed(1);
@@ -284,22 +289,20 @@ impl<'bound> Driver<'bound> {
             Flags::TRIGGER_NONE,
             c"rust_ims_timer-loaded",
             Loaded(timer.clone()),
-        );
+        )?;
         let expired = ims.alloc_any()?.request_irq(
             Flags::TRIGGER_NONE,
             c"rust_ims_timer-expired",
             Expired(timer.clone()),
-        );
+        )?;
 
-        Ok(try_pin_init!(Self {
-            _loaded <- loaded,
-            _expired <- expired,
-            _running: {
-                timer.busy.store(true, Relaxed);
-                timer.arm();
-                Running { pdev, timer }
-            },
-        }))
+        timer.busy.store(true, Relaxed);
+        timer.arm();
+        Ok(Self {
+            _running: Running { pdev, timer },
+            _expired: expired,
+            _loaded: loaded,
+        })
     }
 }
 
@@ -321,17 +324,7 @@ impl pci::Driver for ImsTimer {
         pdev: &'bound pci::Device<Core<'_>>,
         _info: Option<&'bound Self::IdInfo>,
     ) -> impl PinInit<Self::Data<'bound>, Error> + 'bound {
-        pin_init::pin_init_scope(move || {
-            // There is no constant for the vendor, so the table matches the class.
-            if pdev.vendor_id().as_raw() != EDU_VENDOR_ID || pdev.device_id() != EDU_DEVICE_ID {
-                return Err(ENODEV);
-            }
-
-            pdev.enable_device_mem()?;
-            pdev.set_master();
-
-            Driver::new(pdev)
-        })
+        Driver::new(pdev)
     }
 }
 

@@ -132,14 +132,12 @@ impl Handler for Counter {
 type Interrupt<'bound> = msi::Interrupt<'bound, Counter>;
 
 // Nothing in here refers to its neighbour.
-#[pin_data]
 struct Driver<'bound> {
     // Dropped first, before the entries become somebody else's.
     igb: Igb<'bound>,
-    table: msi::Table<'bound>,
-    #[pin]
+    _table: msi::Table<'bound>,
     three: Interrupt<'bound>,
-    pool: KVec<Pin<KBox<Interrupt<'bound>>>>,
+    pool: KVec<Interrupt<'bound>>,
     // For later: it has no handler yet.
     _spare: msi::Vector<'bound>,
 }
@@ -149,45 +147,51 @@ impl<'bound> Driver<'bound> {
     const POOL: RangeInclusive<u32> = 5..=9;
     const POOL_SIZE: u32 = 4;
 
-    fn pool(table: &msi::Table<'bound>) -> Result<KVec<Pin<KBox<Interrupt<'bound>>>>> {
+    fn pool(table: &msi::Table<'bound>) -> Result<KVec<Interrupt<'bound>>> {
         let vectors = table.alloc_many(Self::POOL, Self::POOL_SIZE..=Self::POOL_SIZE)?;
         let mut pool = KVec::with_capacity(vectors.len(), GFP_KERNEL)?;
 
         for vector in vectors {
             let irq =
-                vector.request_irq(Flags::TRIGGER_NONE, c"rust_msix_pool-any", Counter::new());
+                vector.request_irq(Flags::TRIGGER_NONE, c"rust_msix_pool-any", Counter::new())?;
 
-            pool.push(KBox::pin_init(irq, GFP_KERNEL)?, GFP_KERNEL)?;
+            pool.push(irq, GFP_KERNEL)?;
         }
         Ok(pool)
     }
 
-    fn new(pdev: &'bound pci::Device<Bound>) -> Result<impl PinInit<Self, Error> + 'bound> {
+    fn new(pdev: &'bound pci::Device<Core<'_>>) -> Result<Self> {
+        pdev.enable_device_mem()?;
+        pdev.set_master();
+
         let igb = Igb::new(pdev)?;
         let table = pdev.msi_table(msi::Kind::MsiX)?;
         let three = table.alloc(Self::THREE)?.request_irq(
             Flags::TRIGGER_NONE,
             c"rust_msix_pool-three",
             Counter::new(),
-        );
-
-        Ok(try_pin_init!(Self {
-            three <- three,
+        )?;
+        let this = Self {
+            igb,
+            three,
             pool: Self::pool(&table)?,
             _spare: table.alloc(Self::POOL)?,
-            table,
-            igb,
-            _: {
-                let times = *module_parameters::count.value_ref();
-                let mut delivered = igb.raise(&three, times);
-                for irq in pool.iter() {
-                    delivered += igb.raise(irq, times);
-                }
+            _table: table,
+        };
 
-                let total = times * (1 + Self::POOL_SIZE);
-                pr_info!("{} of {} interrupts delivered\n", delivered, total);
-            },
-        }))
+        this.run();
+        Ok(this)
+    }
+
+    fn run(&self) {
+        let times = *module_parameters::count.value_ref();
+        let total = times * (1 + Self::POOL_SIZE);
+        let mut delivered = self.igb.raise(&self.three, times);
+
+        for irq in &self.pool {
+            delivered += self.igb.raise(irq, times);
+        }
+        pr_info!("{} of {} interrupts delivered\n", delivered, total);
     }
 }
 
@@ -212,12 +216,7 @@ impl pci::Driver for MsixPool {
         pdev: &'bound pci::Device<Core<'_>>,
         _info: Option<&'bound Self::IdInfo>,
     ) -> impl PinInit<Self::Data<'bound>, Error> + 'bound {
-        pin_init::pin_init_scope(move || {
-            pdev.enable_device_mem()?;
-            pdev.set_master();
-
-            Driver::new(pdev)
-        })
+        Driver::new(pdev)
     }
 }
 

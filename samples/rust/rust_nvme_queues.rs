@@ -340,7 +340,7 @@ impl Handler for Reaper {
     }
 }
 
-type Interrupt<'bound> = Pin<KBox<msi::Interrupt<'bound, Reaper>>>;
+type Interrupt<'bound> = msi::Interrupt<'bound, Reaper>;
 
 #[pin_data]
 struct Task {
@@ -486,14 +486,14 @@ impl<'bound> Driver<'bound> {
             Flags::TRIGGER_NONE,
             c"rust_nvme_queues-admin",
             Reaper(admin.clone()),
-        );
+        )?;
 
         let mut this = Self {
             pdev,
             bar,
             table,
             admin,
-            _admin_irq: KBox::pin_init(irq, GFP_KERNEL)?,
+            _admin_irq: irq,
             queues: KVec::new(),
             irqs: KVec::new(),
         };
@@ -589,8 +589,7 @@ impl<'bound> Driver<'bound> {
             Flags::TRIGGER_NONE,
             CString::try_from_fmt(fmt!("rust_nvme_queues-{}", qid))?,
             Reaper(queue.clone()),
-        );
-        let irq = KBox::pin_init(irq, GFP_KERNEL)?;
+        )?;
 
         self.admin(opcode::CREATE_IO_CQ, 0, cqes, cdw10, iv << 16 | IEN | PC)?;
         self.admin(opcode::CREATE_IO_SQ, 0, sqes, cdw10, qid << 16 | PC)?;

@@ -113,10 +113,7 @@ impl Spread {
 /// let five = table.alloc(Request::at(5).affinity(&first))?;
 /// let more = table.alloc_many(Request::any().affinities(&[first.clone(), first]), 2..=2)?;
 ///
-/// let irq = KBox::pin_init(
-///     five.request_irq(Flags::TRIGGER_NONE, c"ignore", Ignore),
-///     GFP_KERNEL,
-/// )?;
+/// let irq = five.request_irq(Flags::TRIGGER_NONE, c"ignore", Ignore)?;
 /// dev.parent().inject(irq.vector().message()?)?;
 /// # drop(more);
 /// # Ok::<(), Error>(())

@@ -219,7 +219,7 @@ impl Parent {
     ///
     /// dev.parent().fail_activate_nth(1);
     /// let irq = vector.request_irq(Flags::TRIGGER_NONE, c"ignore", Ignore);
-    /// assert_eq!(KBox::pin_init(irq, GFP_KERNEL).err(), Some(ENOSPC));
+    /// assert_eq!(irq.err(), Some(ENOSPC));
     /// # Ok::<(), Error>(())
     /// ```
     #[inline]
@@ -397,10 +397,7 @@ struct Slot {
 /// let vector = table.alloc(5)?;
 /// assert!(table.store().is_masked(5));
 ///
-/// let irq = KBox::pin_init(
-///     vector.request_irq(Flags::TRIGGER_NONE, c"ignore", Ignore),
-///     GFP_KERNEL,
-/// )?;
+/// let irq = vector.request_irq(Flags::TRIGGER_NONE, c"ignore", Ignore)?;
 /// assert!(table.store().message(5).is_some());
 /// assert!(!table.store().is_masked(5));
 ///

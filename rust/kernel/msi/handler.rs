@@ -6,6 +6,7 @@
 
 use super::{
     Backing,
+    Vector,
     VectorRef, //
 };
 use crate::{
@@ -20,9 +21,15 @@ use crate::{
     prelude::*,
     sync::Arc, //
 };
-use core::marker::PhantomData;
+use core::{
+    marker::PhantomData,
+    ptr::{
+        self,
+        NonNull, //
+    }, //
+};
 
-/// A handler of a [`Vector`](super::Vector).
+/// A handler of a [`Vector`].
 ///
 /// Everything that implements [`irq::Handler`] is one. Implement this trait instead to be told
 /// which vector it is, for example for its cookie, or to reach the store of its table.
@@ -61,12 +68,9 @@ use core::marker::PhantomData;
 ///
 /// let dev = fake_device!(c"msi_handler", 8);
 /// let table = Table::new(dev.as_ref(), c"ims", 16, Recorder::default())?;
-/// let irq = KBox::pin_init(
-///     table
-///         .alloc(5)?
-///         .request_irq(Flags::TRIGGER_NONE, c"last", LastLabel(Atomic::new(0))),
-///     GFP_KERNEL,
-/// )?;
+/// let irq = table
+///     .alloc(5)?
+///     .request_irq(Flags::TRIGGER_NONE, c"last", LastLabel(Atomic::new(0)))?;
 ///
 /// dev.parent().inject(irq.vector().message()?)?;
 /// irq.synchronize();
@@ -125,10 +129,9 @@ impl<B: Backing, T: irq::Handler> Handler<B> for T {
 /// let table = Table::new(dev.as_ref(), c"ims", 16, Recorder::default())?;
 /// let queue = Arc::new(Queue(Atomic::new(0)), GFP_KERNEL)?;
 ///
-/// let init = table
+/// let irq = table
 ///     .alloc(5)?
-///     .request_irq(Flags::TRIGGER_NONE, c"queue", queue.clone());
-/// let irq = KBox::pin_init(init, GFP_KERNEL)?;
+///     .request_irq(Flags::TRIGGER_NONE, c"queue", queue.clone())?;
 /// dev.parent().inject(irq.vector().message()?)?;
 /// irq.synchronize();
 /// assert_eq!(queue.0.load(Relaxed), 1);
@@ -141,7 +144,7 @@ impl<B: Backing, T: Handler<B> + Send> Handler<B> for Arc<T> {
     }
 }
 
-/// A handler of a [`Vector`](super::Vector) which does its work in a thread.
+/// A handler of a [`Vector`] which does its work in a thread.
 ///
 /// Everything that implements [`irq::ThreadedHandler`] is one. Implement this trait instead to be
 /// told which vector it is, for example for its cookie, or to reach the store of its table.
@@ -189,10 +192,9 @@ impl<B: Backing, T: Handler<B> + Send> Handler<B> for Arc<T> {
 /// let dev = fake_device!(c"msi_thread", 8);
 /// let table = Table::new(dev.as_ref(), c"ims", 16, Recorder::default())?;
 /// let handler = LastLabel(Atomic::new(0));
-/// let init = table
+/// let irq = table
 ///     .alloc(5)?
-///     .request_threaded_irq(Flags::TRIGGER_NONE, c"last", handler);
-/// let irq = KBox::pin_init(init, GFP_KERNEL)?;
+///     .request_threaded_irq(Flags::TRIGGER_NONE, c"last", handler)?;
 ///
 /// dev.parent().inject(irq.vector().message()?)?;
 /// irq.synchronize();
@@ -237,133 +239,206 @@ impl<B: Backing, T: ThreadedHandler<B> + Send> ThreadedHandler<B> for Arc<T> {
     }
 }
 
-/// What is registered as the `dev_id` of a handler.
-pub(super) trait Registered {
-    /// The handler.
-    type Handler;
-    /// What is behind the table of its vector.
-    type Backing: Backing;
-
-    /// Returns what there is to call the handler, and what to call it with.
-    fn parts(&self) -> (&Self::Handler, &VectorRef<Self::Backing>, &Self::Backing);
-}
-
-/// The callbacks of a handler whose `dev_id` is an `R`.
+/// What a handler is called with.
 ///
 /// # Invariants
 ///
-/// They expect a `dev_id` that points to an `R`, which is valid at least until the handler is
-/// freed.
-pub(super) struct Callbacks<R> {
-    primary: bindings::irq_handler_t,
-    thread: bindings::irq_handler_t,
-    _registered: PhantomData<R>,
+/// `vector` is that of a [`Vector`] of `B`, and `store` is what is behind its table. Both are valid
+/// at least until the vector is freed.
+pub(super) struct Arguments<B: Backing> {
+    vector: NonNull<bindings::msi_vector>,
+    store: NonNull<B>,
 }
 
-impl<R: Registered> Callbacks<R> {
+// SAFETY: The pointers are for the callbacks of a handler only, and may be used by any thread:
+// `VectorRef<B>` and `B` are `Sync`.
+unsafe impl<B: Backing> Send for Arguments<B> {}
+
+// SAFETY: As above.
+unsafe impl<B: Backing> Sync for Arguments<B> {}
+
+impl<B: Backing> Arguments<B> {
+    #[inline]
+    pub(super) fn new(vector: &Vector<'_, B>) -> Self {
+        // INVARIANT: The vector is one of `B`, which owns a reference to its table.
+        Self {
+            vector: vector.as_non_null(),
+            store: NonNull::from(vector.store()),
+        }
+    }
+}
+
+/// A handler in an allocation of its own, where the C side finds it.
+///
+/// Its owner may be moved, or forgotten in any way: then this is leaked, and stays valid. Nobody
+/// has a mutable reference to it once it is installed.
+#[pin_data]
+pub(super) struct Installed<T, B: Backing> {
+    arguments: Arguments<B>,
+
+    #[pin]
+    handler: T,
+}
+
+impl<T, B: Backing> Installed<T, B> {
+    /// Makes a handler, which is not installed yet.
+    #[inline]
+    pub(super) fn new<E>(
+        arguments: Arguments<B>,
+        handler: impl PinInit<T, E>,
+    ) -> Result<Pin<KBox<Self>>>
+    where
+        Error: From<E>,
+    {
+        KBox::try_pin_init(
+            try_pin_init!(Self {
+                arguments,
+                handler <- handler,
+            }? Error),
+            GFP_KERNEL,
+        )
+    }
+
+    #[inline]
+    pub(super) fn handler(&self) -> &T {
+        &self.handler
+    }
+
+    #[inline]
+    pub(super) fn vector(&self) -> *mut bindings::msi_vector {
+        self.arguments.vector.as_ptr()
+    }
+
+    /// Installs the handler on its vector.
+    ///
+    /// # Safety
+    ///
+    /// - The vector must be valid, and nobody must install or free a handler on it meanwhile.
+    /// - Until the handler is freed there must be only shared references to `self`. It must be
+    ///   valid until then, and so must be the vector, its store, and what these and the handler
+    ///   refer to.
+    pub(super) unsafe fn install(
+        &self,
+        callbacks: &Callbacks<T, B>,
+        flags: Flags,
+        name: &CStr,
+    ) -> Result {
+        // SAFETY:
+        // - By the safety requirements of this function the vector is valid, and there is no other
+        //   call for it at the same time.
+        // - By the type invariants the callbacks expect a pointer to a `Self`, which is only
+        //   shared. By the safety requirements of this function `self` is one, as long as they may
+        //   be called.
+        // - The format wants one C string. That is `name`, which is copied.
+        to_result(unsafe {
+            bindings::msi_vector_request_irq(
+                self.vector(),
+                callbacks.primary,
+                callbacks.thread,
+                flags.into_inner(),
+                ptr::from_ref(self).cast_mut().cast(),
+                c"%s".as_char_ptr(),
+                name.as_char_ptr(),
+            )
+        })
+    }
+
+    /// Returns the handler, and what to call it with.
+    ///
+    /// # Safety
+    ///
+    /// `dev_id` must point to a `Self` which is valid, and only shared, for `'b`. So must be its
+    /// vector and store.
+    #[inline]
+    unsafe fn from_dev_id<'b>(dev_id: *mut c_void) -> (&'b T, &'b VectorRef<B>, &'b B) {
+        // SAFETY: By the safety requirements of this function.
+        let this: &'b Self = unsafe { &*dev_id.cast() };
+        // SAFETY: By the safety requirements of this function it is valid. By the type invariants
+        // of `Arguments` it is one of a table of `B`, and its cookie a foreign-owned `B::Cookie`:
+        // it belongs to a `Vector<B>`, which takes it back after it has freed the vector.
+        let vector = unsafe { VectorRef::from_raw(this.vector()) };
+        // SAFETY: By the safety requirements of this function it is valid. Stores are only shared.
+        let store = unsafe { this.arguments.store.as_ref() };
+
+        (&this.handler, vector, store)
+    }
+}
+
+/// The callbacks of a handler.
+///
+/// # Invariants
+///
+/// They expect a `dev_id` that points to an `Installed<T, B>` which is valid, and only shared,
+/// during the call, as are its vector and its store.
+pub(super) struct Callbacks<T, B> {
+    primary: bindings::irq_handler_t,
+    thread: bindings::irq_handler_t,
+    _handler: PhantomData<(T, B)>,
+}
+
+impl<T, B: Backing> Callbacks<T, B> {
     /// The callback of a [`Handler`].
     pub(super) fn hard() -> Self
     where
-        R::Handler: Handler<R::Backing>,
+        T: Handler<B>,
     {
+        // INVARIANT: By the safety requirements of the function.
         Self {
-            primary: Some(handle_irq::<R>),
+            primary: Some(handle_irq::<T, B>),
             thread: None,
-            _registered: PhantomData,
+            _handler: PhantomData,
         }
     }
 
     /// The callbacks of a [`ThreadedHandler`].
     pub(super) fn threaded() -> Self
     where
-        R::Handler: ThreadedHandler<R::Backing>,
+        T: ThreadedHandler<B>,
     {
+        // INVARIANT: By the safety requirements of the functions.
         Self {
-            primary: Some(handle_threaded_irq::<R>),
-            thread: Some(thread_fn::<R>),
-            _registered: PhantomData,
+            primary: Some(handle_threaded_irq::<T, B>),
+            thread: Some(thread_fn::<T, B>),
+            _handler: PhantomData,
         }
     }
-
-    /// Installs the handler on a vector.
-    ///
-    /// # Safety
-    ///
-    /// - `vector` must be valid, and nobody must install or free a handler on it meanwhile.
-    /// - `dev_id` must point to an initialized `R`, of which there are only shared references until
-    ///   the handler is freed. It must be valid until then, and so must be what the handler and the
-    ///   store of the table refer to.
-    pub(super) unsafe fn request(
-        &self,
-        vector: *mut bindings::msi_vector,
-        flags: Flags,
-        name: &CStr,
-        dev_id: *mut R,
-    ) -> Result {
-        // SAFETY:
-        // - By the safety requirements of this function `vector` is valid, and there is no other
-        //   call for it at the same time.
-        // - By the type invariants the callbacks expect a pointer to an `R`. By the safety
-        //   requirements of this function `dev_id` is one, as long as they may be called.
-        // - The format wants one C string. That is `name`, which is copied.
-        to_result(unsafe {
-            bindings::msi_vector_request_irq(
-                vector,
-                self.primary,
-                self.thread,
-                flags.into_inner(),
-                dev_id.cast(),
-                c"%s".as_char_ptr(),
-                name.as_char_ptr(),
-            )
-        })
-    }
 }
 
 /// # Safety
 ///
-/// `dev_id` must point to an `R` which is valid, and only shared, during the call.
-unsafe extern "C" fn handle_irq<R: Registered>(
+/// As for `Installed::from_dev_id`, during the call.
+unsafe extern "C" fn handle_irq<T: Handler<B>, B: Backing>(
     _irq: c_int,
     dev_id: *mut c_void,
-) -> bindings::irqreturn_t
-where
-    R::Handler: Handler<R::Backing>,
-{
-    // SAFETY: By the safety requirements of this function `dev_id` is a valid `R`, which is shared.
-    let (handler, vector, store) = unsafe { &*dev_id.cast::<R>() }.parts();
+) -> bindings::irqreturn_t {
+    // SAFETY: By the safety requirements of this function.
+    let (handler, vector, store) = unsafe { Installed::<T, B>::from_dev_id(dev_id) };
 
     bindings::irqreturn_t(handler.handle(vector, store) as c_uint)
 }
 
 /// # Safety
 ///
-/// `dev_id` must point to an `R` which is valid, and only shared, during the call.
-unsafe extern "C" fn handle_threaded_irq<R: Registered>(
+/// As for `Installed::from_dev_id`, during the call.
+unsafe extern "C" fn handle_threaded_irq<T: ThreadedHandler<B>, B: Backing>(
     _irq: c_int,
     dev_id: *mut c_void,
-) -> bindings::irqreturn_t
-where
-    R::Handler: ThreadedHandler<R::Backing>,
-{
-    // SAFETY: By the safety requirements of this function `dev_id` is a valid `R`, which is shared.
-    let (handler, vector, store) = unsafe { &*dev_id.cast::<R>() }.parts();
+) -> bindings::irqreturn_t {
+    // SAFETY: By the safety requirements of this function.
+    let (handler, vector, store) = unsafe { Installed::<T, B>::from_dev_id(dev_id) };
 
     bindings::irqreturn_t(handler.handle(vector, store) as c_uint)
 }
 
 /// # Safety
 ///
-/// `dev_id` must point to an `R` which is valid, and only shared, during the call.
-unsafe extern "C" fn thread_fn<R: Registered>(
+/// As for `Installed::from_dev_id`, during the call.
+unsafe extern "C" fn thread_fn<T: ThreadedHandler<B>, B: Backing>(
     _irq: c_int,
     dev_id: *mut c_void,
-) -> bindings::irqreturn_t
-where
-    R::Handler: ThreadedHandler<R::Backing>,
-{
-    // SAFETY: By the safety requirements of this function `dev_id` is a valid `R`, which is shared.
-    let (handler, vector, store) = unsafe { &*dev_id.cast::<R>() }.parts();
+) -> bindings::irqreturn_t {
+    // SAFETY: By the safety requirements of this function.
+    let (handler, vector, store) = unsafe { Installed::<T, B>::from_dev_id(dev_id) };
 
     bindings::irqreturn_t(handler.handle_threaded(vector, store) as c_uint)
 }

@@ -6,15 +6,15 @@
 
 use super::{
     handler::{
+        Arguments,
         Callbacks,
-        Registered, //
+        Installed, //
     },
     vector::Batch,
     Backing,
     Handler,
     ThreadedHandler,
-    Vector,
-    VectorRef, //
+    Vector, //
 };
 use crate::{
     alloc::Allocator,
@@ -26,12 +26,7 @@ use crate::{
         Full, //
     },
 };
-use core::{
-    marker::PhantomPinned,
-    mem::MaybeUninit,
-    ops::Deref,
-    ptr, //
-};
+use core::ops::Deref;
 
 /// A [`Vector`] with a handler.
 ///
@@ -44,25 +39,37 @@ use core::{
 ///
 /// # Invariants
 ///
-/// The handler of `vector` was registered with a pointer to `Self`. Everybody who frees it other
-/// than this type does so when the device is unbound. Nobody has a mutable reference to `vector`.
+/// `handling` is that of a handler of `vector`.
 ///
 /// The interrupt is disabled once for each [`Disabled`] of it, also for one which was leaked, and
 /// once more if `enabled` is `false`. While [`Interrupt::disable`] or [`Interrupt::enable`] runs it
 /// may be disabled more often, but not less.
-#[pin_data(PinnedDrop)]
 pub struct Interrupt<'a, T, B: Backing = super::Pci> {
+    // Dropped first, before the vector.
+    handling: Handling<T, B>,
     vector: Vector<'a, B>,
 
     /// Whether [`Interrupt::disable`] has not been called since [`Interrupt::enable`].
     enabled: Atomic<bool>,
+}
 
-    #[pin]
-    handler: T,
+/// Frees the handler of an [`Interrupt`] when it is dropped.
+///
+/// # Invariants
+///
+/// The handler is installed on its vector, which is owned, and not dropped before this. Everybody
+/// who frees either other than this type and the owner does so when the device is unbound.
+struct Handling<T, B: Backing>(Pin<KBox<Installed<T, B>>>);
 
-    /// Pinned because the C side has a pointer to `Self`.
-    #[pin]
-    _pin: PhantomPinned,
+impl<T, B: Backing> Drop for Handling<T, B> {
+    #[inline]
+    fn drop(&mut self) {
+        // SAFETY: By the type invariants the vector is valid: it is not dropped yet, nor is the
+        // device unbound. Nobody else installs or frees a handler on it at the same time: whoever
+        // does has a vector which he owns, and that of this handler is in an `Interrupt`; or is the
+        // C side when the device is unbound.
+        unsafe { bindings::msi_vector_free_irq(self.0.vector()) };
+    }
 }
 
 impl<'a, T, B: Backing> Interrupt<'a, T, B> {
@@ -73,7 +80,7 @@ impl<'a, T, B: Backing> Interrupt<'a, T, B> {
     /// See [`Handler`].
     #[inline]
     pub fn handler(&self) -> &T {
-        &self.handler
+        self.handling.0.handler()
     }
 
     /// Returns the vector.
@@ -165,10 +172,9 @@ impl<'a, T, B: Backing> Interrupt<'a, T, B> {
     /// let table = Table::new(dev.as_ref(), c"ims", 16, Recorder::default())?;
     ///
     /// // The device may send messages before the driver is ready for them.
-    /// let init = table
+    /// let irq = table
     ///     .alloc(5)?
-    ///     .request_irq(Flags::NO_AUTOEN, c"count", Counter(Atomic::new(0)));
-    /// let irq = KBox::pin_init(init, GFP_KERNEL)?;
+    ///     .request_irq(Flags::NO_AUTOEN, c"count", Counter(Atomic::new(0)))?;
     /// assert!(table.store().is_masked(5));
     ///
     /// irq.enable();
@@ -232,10 +238,9 @@ impl<'a, T, B: Backing> Interrupt<'a, T, B> {
     ///
     /// let dev = fake_device!(c"msi_disabled", 8);
     /// let table = Table::new(dev.as_ref(), c"ims", 16, Recorder::default())?;
-    /// let init = table
+    /// let irq = table
     ///     .alloc(5)?
-    ///     .request_irq(Flags::TRIGGER_NONE, c"count", Counter(Atomic::new(0)));
-    /// let irq = KBox::pin_init(init, GFP_KERNEL)?;
+    ///     .request_irq(Flags::TRIGGER_NONE, c"count", Counter(Atomic::new(0)))?;
     ///
     /// let reset = irq.disabled();
     /// let poll = irq.disabled();
@@ -300,8 +305,8 @@ impl<'a, T, B: Backing> Interrupt<'a, T, B> {
     ///
     /// let mut irqs = KVec::with_capacity(4, GFP_KERNEL)?;
     /// for vector in table.alloc_many(.., 4..=4)? {
-    ///     let init = vector.request_irq(Flags::TRIGGER_NONE, c"ignore", Ignore);
-    ///     irqs.push(KBox::pin_init(init, GFP_KERNEL)?, GFP_KERNEL)?;
+    ///     let irq = vector.request_irq(Flags::TRIGGER_NONE, c"ignore", Ignore)?;
+    ///     irqs.push(irq, GFP_KERNEL)?;
     /// }
     /// assert_eq!(dev.parent().live(), 4);
     ///
@@ -309,11 +314,11 @@ impl<'a, T, B: Backing> Interrupt<'a, T, B> {
     /// assert_eq!(dev.parent().live(), 0);
     /// # Ok::<(), Error>(())
     /// ```
-    pub fn free_many<A: Allocator>(mut irqs: Vec<Pin<KBox<Self>>, A>) {
+    pub fn free_many<A: Allocator>(mut irqs: Vec<Self, A>) {
         let mut batch = Batch::new();
 
         for irq in irqs.drain_all() {
-            batch.free(Self::free_irq(irq));
+            batch.free(irq.free_irq());
         }
     }
 
@@ -335,7 +340,6 @@ impl<'a, T, B: Backing> Interrupt<'a, T, B> {
     ///             fake_device,
     ///             Recorder, //
     ///         },
-    ///         Interrupt,
     ///         Table, //
     ///     },
     /// };
@@ -350,60 +354,25 @@ impl<'a, T, B: Backing> Interrupt<'a, T, B> {
     ///
     /// let dev = fake_device!(c"msi_free_irq", 8);
     /// let table = Table::new(dev.as_ref(), c"ims", 16, Recorder::default())?;
-    /// let irq = KBox::pin_init(
-    ///     table
-    ///         .alloc(5)?
-    ///         .request_irq(Flags::TRIGGER_NONE, c"ignore", Ignore),
-    ///     GFP_KERNEL,
-    /// )?;
     ///
-    /// let vector = Interrupt::free_irq(irq);
+    /// let mut irqs = KVec::with_capacity(4, GFP_KERNEL)?;
+    /// for vector in table.alloc_many(4.., 4..=4)? {
+    ///     let irq = vector.request_irq(Flags::TRIGGER_NONE, c"ignore", Ignore)?;
+    ///     irqs.push(irq, GFP_KERNEL)?;
+    /// }
+    ///
+    /// let vector = irqs.remove(1).map_err(|_| EINVAL)?.free_irq();
+    /// assert_eq!(vector.label(), 5);
     /// assert!(table.store().is_masked(5));
     /// assert_eq!(table.alloc(5).err(), Some(EBUSY));
+    /// assert!(!table.store().is_masked(6));
     /// # drop(vector);
     /// # Ok::<(), Error>(())
     /// ```
-    pub fn free_irq(this: Pin<KBox<Self>>) -> Vector<'a, B> {
-        // SAFETY: The interrupt is not moved: below, all of it that is pinned is dropped where it
-        // is.
-        let this = KBox::into_raw(unsafe { Pin::into_inner_unchecked(this) });
-        // SAFETY: `this` is valid and owned. Neither its own `Drop` implementation nor that of its
-        // vector runs below, so the vector has one owner. The handler, which may use the field
-        // meanwhile, only reads it.
-        let vector = unsafe { ptr::read(&raw const (*this).vector) };
-
-        // SAFETY: As in the `Drop` implementation.
-        unsafe { bindings::msi_vector_free_irq(vector.as_raw()) };
-
-        // SAFETY: The handler is valid, owned, does not run any more, and is not used after this.
-        unsafe { ptr::drop_in_place(&raw mut (*this).handler) };
-        // SAFETY: `this` comes from `into_raw` of a box with the same allocator, and `MaybeUninit`
-        // has the same layout. It needs not be initialized, and drops nothing.
-        drop(unsafe { KBox::<MaybeUninit<Self>>::from_raw(this.cast()) });
-
-        vector
-    }
-}
-
-impl<T, B: Backing> Registered for Interrupt<'_, T, B> {
-    type Handler = T;
-    type Backing = B;
-
     #[inline]
-    fn parts(&self) -> (&T, &VectorRef<B>, &B) {
-        (&self.handler, &self.vector, self.vector.store())
-    }
-}
-
-#[pinned_drop]
-impl<T, B: Backing> PinnedDrop for Interrupt<'_, T, B> {
-    fn drop(self: Pin<&mut Self>) {
-        // SAFETY: The vector is valid. `msi_vector_request_irq()`, `msi_vector_free_irq()` and
-        // `msi_vector_free_handler()` do not run on it at the same time: they are called with a
-        // vector which the caller owns, and that is `self`; or by the C side when the device is
-        // unbound, which it is not yet. This waits for running handlers, so none uses `self` after
-        // it.
-        unsafe { bindings::msi_vector_free_irq(self.vector.as_raw()) };
+    pub fn free_irq(self) -> Vector<'a, B> {
+        drop(self.handling);
+        self.vector
     }
 }
 
@@ -454,34 +423,35 @@ impl<'a, B: Backing> Vector<'a, B> {
     /// device unbound, before what `T` borrows ends.
     unsafe fn request<T, E>(
         self,
-        callbacks: Callbacks<Interrupt<'a, T, B>>,
+        callbacks: Callbacks<T, B>,
         flags: Flags,
         name: impl Deref<Target = CStr>,
         handler: impl PinInit<T, E>,
-    ) -> impl PinInit<Interrupt<'a, T, B>, Error>
+    ) -> Result<Interrupt<'a, T, B>>
     where
         Error: From<E>,
     {
-        // INVARIANT: If the initialization succeeds then a handler is registered with a pointer to
-        // `Self`. The C side frees one by itself only when the device is unbound.
-        try_pin_init!(&this in Interrupt {
+        let installed = Installed::new(Arguments::new(&self), handler)?;
+
+        // SAFETY:
+        // - The vector is valid, and owned, so nobody else installs or frees a handler: the C side
+        //   does so by itself only when the device is unbound.
+        // - `installed` is valid until the handler is freed, by `Handling`, and forever if it is
+        //   forgotten. There are only shared references to it from here on.
+        // - The vector is owned by what owns `installed`, which does not drop it before, and it
+        //   keeps the store. If it is forgotten then the C side frees the handler, and the vector
+        //   after that. By the safety requirements of this function, of `Table::new_with_lt` and of
+        //   `Mapping` what the handler and the store refer to, or what is done with it, is valid as
+        //   long.
+        unsafe { installed.install(&callbacks, flags, &name) }?;
+
+        // INVARIANT: The handler was installed above, on this vector. The C side frees one by
+        // itself only when the device is unbound. It is disabled if the flags say so.
+        Ok(Interrupt {
+            handling: Handling(installed),
             vector: self,
             enabled: Atomic::new(!is_disabled(flags)),
-            handler <- handler,
-            _pin: PhantomPinned,
-            _: {
-                // SAFETY:
-                // - The vector is valid, and owned, so nobody else installs or frees a handler: the
-                //   C side does so by itself only when the device is unbound.
-                // - All fields are initialized, so the callbacks may be called at once, and from
-                //   here on there are only shared references to them.
-                // - `this` is pinned: it is valid until it is dropped, which frees the handler
-                //   before, and forever if it is leaked. By the safety requirements of this
-                //   function, of `Table::new_with_lt` and of `Mapping` what its handler and the
-                //   store of its table refer to, or what is done with it, is valid as long.
-                unsafe { callbacks.request(vector.as_raw(), flags, &name, this.as_ptr()) }?;
-            },
-        }? Error)
+        })
     }
 
     /// Registers a handler, and makes the vector an [`Interrupt`].
@@ -489,11 +459,13 @@ impl<'a, B: Backing> Vector<'a, B> {
     /// `name` is what `/proc/interrupts` shows. It is copied, and may be a
     /// [`CString`](crate::str::CString) with the number of a queue.
     ///
-    /// `handler` is an initializer, or just a value. Initializing the interrupt may sleep.
+    /// `handler` is an initializer, or just a value. It is put into an allocation of its own, so
+    /// the interrupt may be moved. This may sleep.
     ///
     /// # Errors
     ///
     /// - `ENOSPC` if there is no CPU vector left
+    /// - `ENOMEM` if there is no memory
     /// - another error of the C `request_irq()`, or of the initializer of the handler
     ///
     /// The vector is freed in these cases.
@@ -532,12 +504,9 @@ impl<'a, B: Backing> Vector<'a, B> {
     /// }
     ///
     /// // What a driver may store: nothing refers to its neighbour.
-    /// #[pin_data]
     /// struct Data<'a> {
     ///     table: Table<'a, Recorder>,
-    ///     #[pin]
     ///     rx: Interrupt<'a, Counter, Recorder>,
-    ///     #[pin]
     ///     tx: Interrupt<'a, Counter, Recorder>,
     /// }
     ///
@@ -545,14 +514,11 @@ impl<'a, B: Backing> Vector<'a, B> {
     /// let table = Table::new(dev.as_ref(), c"ims", 16, Recorder::default())?;
     /// let counter = || Counter(Atomic::new(0));
     ///
-    /// let data = KBox::try_pin_init(
-    ///     try_pin_init!(Data {
-    ///         rx <- table.alloc(0)?.request_irq(Flags::TRIGGER_NONE, c"rx", counter()),
-    ///         tx <- table.alloc(1)?.request_irq(Flags::TRIGGER_NONE, c"tx", counter()),
-    ///         table,
-    ///     }? Error),
-    ///     GFP_KERNEL,
-    /// )?;
+    /// let data = Data {
+    ///     rx: table.alloc(0)?.request_irq(Flags::TRIGGER_NONE, c"rx", counter())?,
+    ///     tx: table.alloc(1)?.request_irq(Flags::TRIGGER_NONE, c"tx", counter())?,
+    ///     table,
+    /// };
     ///
     /// dev.parent().inject(data.tx.vector().message()?)?;
     /// data.tx.synchronize();
@@ -568,7 +534,7 @@ impl<'a, B: Backing> Vector<'a, B> {
         flags: Flags,
         name: impl Deref<Target = CStr>,
         handler: impl PinInit<T, E>,
-    ) -> impl PinInit<Interrupt<'a, T, B>, Error>
+    ) -> Result<Interrupt<'a, T, B>>
     where
         T: Handler<B> + 'static,
         Error: From<E>,
@@ -583,9 +549,9 @@ impl<'a, B: Backing> Vector<'a, B> {
     ///
     /// # Safety
     ///
-    /// The caller must not `mem::forget()` the [`Interrupt`], nor prevent its [`Drop`]
-    /// implementation from running in any other way before what `T` borrows ends: the handler may
-    /// be called until it is dropped, or the device unbound.
+    /// The caller must not `mem::forget()` the [`Interrupt`], nor keep it from being dropped in any
+    /// other way, before what `T` borrows ends: the handler may be called until it is dropped, or
+    /// the device unbound.
     ///
     /// # Examples
     ///
@@ -626,8 +592,7 @@ impl<'a, B: Backing> Vector<'a, B> {
     /// // SAFETY: The interrupt is not leaked.
     /// let irq = unsafe {
     ///     vector.request_irq_with_lt(Flags::TRIGGER_NONE, c"count", Counter(&count))
-    /// };
-    /// let irq = KBox::pin_init(irq, GFP_KERNEL)?;
+    /// }?;
     ///
     /// dev.parent().inject(irq.vector().message()?)?;
     /// drop(irq);
@@ -639,7 +604,7 @@ impl<'a, B: Backing> Vector<'a, B> {
         flags: Flags,
         name: impl Deref<Target = CStr>,
         handler: impl PinInit<T, E>,
-    ) -> impl PinInit<Interrupt<'a, T, B>, Error>
+    ) -> Result<Interrupt<'a, T, B>>
     where
         T: Handler<B> + 'a,
         Error: From<E>,
@@ -688,13 +653,10 @@ impl<'a, B: Backing> Vector<'a, B> {
     ///
     /// let dev = fake_device!(c"msi_threaded", 8);
     /// let table = Table::new(dev.as_ref(), c"ims", 16, Recorder::default())?;
-    /// let irq = KBox::pin_init(
-    ///     table.alloc_any()?.request_threaded_irq(
-    ///         Flags::TRIGGER_NONE,
-    ///         c"counter",
-    ///         pin_init!(Counter { count <- new_mutex!(0) }),
-    ///     ),
-    ///     GFP_KERNEL,
+    /// let irq = table.alloc_any()?.request_threaded_irq(
+    ///     Flags::TRIGGER_NONE,
+    ///     c"counter",
+    ///     pin_init!(Counter { count <- new_mutex!(0) }),
     /// )?;
     ///
     /// dev.parent().inject(irq.vector().message()?)?;
@@ -707,7 +669,7 @@ impl<'a, B: Backing> Vector<'a, B> {
         flags: Flags,
         name: impl Deref<Target = CStr>,
         handler: impl PinInit<T, E>,
-    ) -> impl PinInit<Interrupt<'a, T, B>, Error>
+    ) -> Result<Interrupt<'a, T, B>>
     where
         T: ThreadedHandler<B> + 'static,
         Error: From<E>,
@@ -732,7 +694,7 @@ impl<'a, B: Backing> Vector<'a, B> {
         flags: Flags,
         name: impl Deref<Target = CStr>,
         handler: impl PinInit<T, E>,
-    ) -> impl PinInit<Interrupt<'a, T, B>, Error>
+    ) -> Result<Interrupt<'a, T, B>>
     where
         T: ThreadedHandler<B> + 'a,
         Error: From<E>,

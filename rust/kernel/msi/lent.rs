@@ -6,8 +6,9 @@
 
 use super::{
     handler::{
+        Arguments,
         Callbacks,
-        Registered, //
+        Installed, //
     },
     interrupt::is_disabled,
     Backing,
@@ -36,10 +37,8 @@ use crate::{
 };
 use core::{
     convert::Infallible,
-    marker::PhantomPinned,
     mem,
-    ops::Deref,
-    ptr::NonNull, //
+    ops::Deref, //
 };
 
 /// A vector which other drivers may handle, one at a time.
@@ -100,8 +99,7 @@ use core::{
 /// let lent = Lent::new(table.alloc(5)?)?;
 ///
 /// // What the driver of the child does.
-/// let irq = lent.request_irq(child.as_ref(), Flags::TRIGGER_NONE, c"child", counter());
-/// let irq = KBox::pin_init(irq, GFP_KERNEL)?;
+/// let irq = lent.request_irq(child.as_ref(), Flags::TRIGGER_NONE, c"child", counter())?;
 /// let msg = lent.try_access_with(|vector| vector.message()).ok_or(ENODEV)??;
 /// parent.parent().inject(msg)?;
 /// irq.synchronize();
@@ -109,7 +107,7 @@ use core::{
 ///
 /// // One at a time.
 /// let other = lent.request_irq(child.as_ref(), Flags::TRIGGER_NONE, c"other", counter());
-/// assert_eq!(KBox::pin_init(other, GFP_KERNEL).err(), Some(EBUSY));
+/// assert_eq!(other.err(), Some(EBUSY));
 ///
 /// // The owner takes it back.
 /// drop(lent);
@@ -236,7 +234,8 @@ impl<B: Backing + 'static> Lent<B> {
 
     /// Registers a handler, for the driver which `dev` is bound to.
     ///
-    /// `handler` is an initializer, or just a value. Initializing the interrupt may sleep.
+    /// `handler` is an initializer, or just a value. It is put into an allocation of its own, so
+    /// the interrupt may be moved. This may sleep.
     ///
     /// # Errors
     ///
@@ -248,16 +247,15 @@ impl<B: Backing + 'static> Lent<B> {
     /// # Examples
     ///
     /// See [`Lent`].
-    pub fn request_irq<'b, T, E>(
-        &'b self,
-        dev: &'b Device<Bound>,
+    pub fn request_irq<T, E>(
+        &self,
+        dev: &Device<Bound>,
         flags: Flags,
-        name: impl Deref<Target = CStr> + 'b,
-        handler: impl PinInit<T, E> + 'b,
-    ) -> impl PinInit<LentInterrupt<T, B>, Error> + 'b
+        name: impl Deref<Target = CStr>,
+        handler: impl PinInit<T, E>,
+    ) -> Result<LentInterrupt<T, B>>
     where
         T: Handler<B> + 'static,
-        E: 'b,
         Error: From<E>,
     {
         self.request(dev, Callbacks::hard(), flags, name, handler)
@@ -298,72 +296,69 @@ impl<B: Backing + 'static> Lent<B> {
     /// let table = Table::new(dev.as_ref(), c"ims", 16, Recorder::default())?;
     /// let lent = Lent::new(table.alloc_any()?)?;
     ///
-    /// let irq = lent.request_threaded_irq(dev.as_ref(), Flags::TRIGGER_NONE, c"ignore", Ignore);
-    /// let irq = KBox::pin_init(irq, GFP_KERNEL)?;
+    /// let irq = lent.request_threaded_irq(dev.as_ref(), Flags::TRIGGER_NONE, c"ignore", Ignore)?;
     /// # drop(irq);
     /// # Ok::<(), Error>(())
     /// ```
-    pub fn request_threaded_irq<'b, T, E>(
-        &'b self,
-        dev: &'b Device<Bound>,
+    pub fn request_threaded_irq<T, E>(
+        &self,
+        dev: &Device<Bound>,
         flags: Flags,
-        name: impl Deref<Target = CStr> + 'b,
-        handler: impl PinInit<T, E> + 'b,
-    ) -> impl PinInit<LentInterrupt<T, B>, Error> + 'b
+        name: impl Deref<Target = CStr>,
+        handler: impl PinInit<T, E>,
+    ) -> Result<LentInterrupt<T, B>>
     where
         T: ThreadedHandler<B> + 'static,
-        E: 'b,
         Error: From<E>,
     {
         self.request(dev, Callbacks::threaded(), flags, name, handler)
     }
 
-    fn request<'b, T, E>(
-        &'b self,
-        dev: &'b Device<Bound>,
-        callbacks: Callbacks<LentInterrupt<T, B>>,
+    fn request<T, E>(
+        &self,
+        dev: &Device<Bound>,
+        callbacks: Callbacks<T, B>,
         flags: Flags,
-        name: impl Deref<Target = CStr> + 'b,
-        handler: impl PinInit<T, E> + 'b,
-    ) -> impl PinInit<LentInterrupt<T, B>, Error> + 'b
+        name: impl Deref<Target = CStr>,
+        handler: impl PinInit<T, E>,
+    ) -> Result<LentInterrupt<T, B>>
     where
         T: 'static,
-        E: 'b,
         Error: From<E>,
     {
-        // INVARIANT: If the initialization succeeds then a handler is registered with a pointer to
-        // `Self`, and freed with its borrower. The pointers are those of the vector in the slot.
-        try_pin_init!(&this in LentInterrupt {
-            _borrower: Devres::new::<Infallible>(dev, Borrower::new(&self.state)?)?,
-            handler <- handler,
-            vector: self.try_access_with(|vector| vector.0.as_non_null()).ok_or(ENODEV)?,
-            store: self.try_access_with(|vector| NonNull::from(vector.store())).ok_or(ENODEV)?,
+        if is_disabled(flags) {
+            return Err(EINVAL);
+        }
+
+        let borrower = Devres::new::<Infallible>(dev, Borrower::new(&self.state)?)?;
+        let arguments = self
+            .try_access_with(|vector| Arguments::new(vector.0))
+            .ok_or(ENODEV)?;
+        let installed = Installed::new(arguments, handler)?;
+        let slot = self.state.lock();
+
+        if slot.vector.is_none() {
+            return Err(ENODEV);
+        }
+        // SAFETY:
+        // - A vector is put into the slot once, by `Lent::new`. So the one which is there now is
+        //   that of `arguments`, and it is valid.
+        // - The lock is held, so nobody installs or frees a handler. `borrower` is the only one, so
+        //   there is none.
+        // - `installed` is valid until it is dropped, which `LentInterrupt` does after the borrower
+        //   and so after the handler is freed, and forever if it is forgotten. There are only
+        //   shared references to it from here on. `T` and `B` are `'static`, so what they refer to
+        //   is valid as well. The vector and its store are until `Owner` drops the vector, which
+        //   frees the handler before.
+        unsafe { installed.install(&callbacks, flags, &name) }?;
+        drop(slot);
+
+        // INVARIANT: The handler was installed above. It is freed with its borrower.
+        Ok(LentInterrupt {
+            _borrower: borrower,
+            installed,
             state: self.state.clone(),
-            _pin: PhantomPinned,
-            _: {
-                if is_disabled(flags) {
-                    return Err(EINVAL);
-                }
-
-                let slot = self.state.lock();
-
-                if slot.vector.is_none() {
-                    return Err(ENODEV);
-                }
-                // SAFETY:
-                // - A vector is put into the slot once, by `Lent::new`. So the one which is there
-                //   now is that of `vector`, and it is valid.
-                // - The lock is held, so nobody installs or frees a handler. `_borrower` is the
-                //   only one, so there is none.
-                // - All fields are initialized, so the callbacks may be called at once, and from
-                //   here on there are only shared references to them.
-                // - `this` is pinned: it is valid until it is dropped, which drops the borrower and
-                //   so frees the handler before, and forever if it is leaked. `T` and `B` are
-                //   `'static`, so what they refer to is valid as well. `vector` and `store` are
-                //   until `Owner` drops the vector, which frees the handler before.
-                unsafe { callbacks.request(vector.as_ptr(), flags, &name, this.as_ptr()) }?;
-            },
-        }? Error)
+        })
     }
 }
 
@@ -467,33 +462,13 @@ fn lock_class() -> (&'static CStr, Pin<&'static LockClassKey>) {
 ///
 /// # Invariants
 ///
-/// - A handler was registered on `vector` with a pointer to `Self`. It is freed when `_borrower` is
-///   dropped, or before.
-/// - `vector` and `store` are valid as long as there is the handler.
-#[pin_data]
+/// The handler was installed, and is freed when `_borrower` is dropped, or before.
 pub struct LentInterrupt<T, B: Backing + 'static = super::Pci> {
     // Dropped first, before the handler.
     _borrower: Devres<Borrower<B>>,
-    vector: NonNull<bindings::msi_vector>,
-    store: NonNull<B>,
+    installed: Pin<KBox<Installed<T, B>>>,
     state: State<B>,
-
-    #[pin]
-    handler: T,
-
-    /// Pinned because the C side has a pointer to `Self`.
-    #[pin]
-    _pin: PhantomPinned,
 }
-
-// SAFETY: The borrower and the state, which own a vector, are `Send`, and so is the handler. The
-// pointers are for the callbacks of the handler only, and may be used by any thread: `VectorRef<B>`
-// and `B` are `Sync`.
-unsafe impl<T: Send, B: Backing + 'static> Send for LentInterrupt<T, B> {}
-
-// SAFETY: A shared interrupt gives access to the handler, which is `Sync`, and to the state, an
-// `Arc` of a mutex whose content is `Send`. The pointers are not used by it.
-unsafe impl<T: Sync, B: Backing + 'static> Sync for LentInterrupt<T, B> {}
 
 impl<T, B: Backing + 'static> LentInterrupt<T, B> {
     /// Returns the handler.
@@ -503,7 +478,7 @@ impl<T, B: Backing + 'static> LentInterrupt<T, B> {
     /// See [`Lent`].
     #[inline]
     pub fn handler(&self) -> &T {
-        &self.handler
+        self.installed.handler()
     }
 
     /// Waits for handlers which run on other CPUs, and for the handler's thread.
@@ -521,23 +496,5 @@ impl<T, B: Backing + 'static> LentInterrupt<T, B> {
             // is locked.
             unsafe { bindings::synchronize_irq(vector.irq()) };
         }
-    }
-}
-
-impl<T, B: Backing + 'static> Registered for LentInterrupt<T, B> {
-    type Handler = T;
-    type Backing = B;
-
-    #[inline]
-    fn parts(&self) -> (&T, &VectorRef<B>, &B) {
-        // SAFETY: This is called by the handler, and what it returns is not used after that has
-        // returned. So by the type invariants the store is valid, and it is only shared.
-        let store = unsafe { self.store.as_ref() };
-        // SAFETY: In the same way the vector is valid. It is one of a table of `B`, and its cookie
-        // a foreign-owned `B::Cookie`: it belongs to a `Vector<B>`, which takes it back after it
-        // has freed the vector.
-        let vector = unsafe { VectorRef::from_raw(self.vector.as_ptr()) };
-
-        (&self.handler, vector, store)
     }
 }

@@ -174,10 +174,10 @@ impl pci::Device<Bound> {
     /// fn entry_three<'bound, T: Handler + 'static>(
     ///     pdev: &'bound pci::Device<Bound>,
     ///     handler: T,
-    /// ) -> Result<Pin<KBox<Interrupt<'bound, T>>>> {
+    /// ) -> Result<Interrupt<'bound, T>> {
     ///     let vector = pdev.msi_table(Kind::MsiX)?.alloc(3)?;
     ///
-    ///     KBox::pin_init(vector.request_irq(Flags::TRIGGER_NONE, c"three", handler), GFP_KERNEL)
+    ///     vector.request_irq(Flags::TRIGGER_NONE, c"three", handler)
     /// }
     /// ```
     #[inline]
@@ -238,11 +238,11 @@ impl pci::Device<Bound> {
     /// fn start<'bound>(
     ///     pdev: &'bound pci::Device<Bound>,
     ///     queue: Arc<Queue>,
-    /// ) -> Result<Pin<KBox<Interrupt<'bound, Done, Queues>>>> {
+    /// ) -> Result<Interrupt<'bound, Done, Queues>> {
     ///     let table = pdev.msi_table_with_cookies(Kind::MsiX)?;
     ///     let vector = table.alloc(Request::any().cookie(queue))?;
     ///
-    ///     KBox::pin_init(vector.request_irq(Flags::TRIGGER_NONE, c"done", Done), GFP_KERNEL)
+    ///     vector.request_irq(Flags::TRIGGER_NONE, c"done", Done)
     /// }
     /// ```
     pub fn msi_table_with_cookies<C>(&self, kinds: impl Into<Kinds>) -> Result<Table<'_, Pci<C>>>

@@ -134,7 +134,7 @@ use core::{
 /// let vector = table.alloc(Request::any().cookie(queue.clone()))?;
 /// assert_eq!(queue.address.load(Relaxed), 0);
 ///
-/// let irq = KBox::pin_init(vector.request_irq(Flags::TRIGGER_NONE, c"done", Done), GFP_KERNEL)?;
+/// let irq = vector.request_irq(Flags::TRIGGER_NONE, c"done", Done)?;
 /// let msg = irq.vector().message()?;
 /// assert_eq!(queue.address.load(Relaxed), msg.address);
 /// assert_eq!(queue.data.load(Relaxed), msg.data);
@@ -375,9 +375,9 @@ impl<'a, S: Store> Table<'a, S> {
     /// # Safety
     ///
     /// The caller must not `mem::forget()` the returned [`Table`], a [`Vector`](super::Vector)
-    /// allocated from it or an [`Interrupt`](super::Interrupt) made of one, nor prevent their
-    /// [`Drop`] implementations from running in any other way before what `S` borrows ends: the
-    /// methods of the store may be called until the last of them is dropped, or the device unbound.
+    /// allocated from it or an [`Interrupt`](super::Interrupt) made of one, nor keep them from being
+    /// dropped in any other way, before what `S` borrows ends: the methods of the store may be
+    /// called until the last of them is dropped, or the device unbound.
     ///
     /// # Examples
     ///

@@ -55,7 +55,8 @@ mod suite {
     };
     use core::{
         mem,
-        ops::Bound, //
+        ops::Bound,
+        ptr, //
     };
 
     #[test]
@@ -191,18 +192,16 @@ mod suite {
 
         // A vector which is given back does not remember, nor after a guard was forgotten.
         mem::forget(five.disabled());
-        let vector = Interrupt::free_irq(five);
-        let five = interrupt(vector, &counts)?;
+        let five = interrupt(five.free_irq(), &counts)?;
         dev.parent().inject(five.vector().message()?)?;
         five.synchronize();
         assert_eq!(counts.handled.load(Relaxed), 5);
 
-        let init = Interrupt::free_irq(five).request_irq(
+        let five = five.free_irq().request_irq(
             FLAGS | Flags::NO_AUTOEN,
             c"kunit",
             Counter(counts.clone()),
-        );
-        let five = KBox::pin_init(init, GFP_KERNEL)?;
+        )?;
         assert!(five.vector().cookie().masked.load(Relaxed));
         five.enable();
         assert!(!five.vector().cookie().masked.load(Relaxed));
@@ -249,14 +248,10 @@ mod suite {
         let four = vector(&table, Request::at(4), &counts)?;
         let five = vector(&table, Request::at(5), &counts)?;
         let six = vector(&table, Request::at(6), &counts)?;
-        let three = three.request_irq(FLAGS, c"three", handler.clone());
-        let four = four.request_irq(FLAGS, c"four", handler);
-        let five = five.request_irq(FLAGS, c"five", stateless);
-        let six = six.request_threaded_irq(FLAGS, c"six", threaded);
-        let three = KBox::pin_init(three, GFP_KERNEL)?;
-        let four = KBox::pin_init(four, GFP_KERNEL)?;
-        let five = KBox::pin_init(five, GFP_KERNEL)?;
-        let six = KBox::pin_init(six, GFP_KERNEL)?;
+        let three = three.request_irq(FLAGS, c"three", handler.clone())?;
+        let four = four.request_irq(FLAGS, c"four", handler)?;
+        let five = five.request_irq(FLAGS, c"five", stateless)?;
+        let six = six.request_threaded_irq(FLAGS, c"six", threaded)?;
 
         dev.parent().inject(three.vector().message()?)?;
         dev.parent().inject(four.vector().message()?)?;
@@ -383,18 +378,14 @@ mod suite {
         assert_eq!(counts.cookies_dropped.load(Relaxed), 2);
         assert_eq!(counts.exits.load(Relaxed), 1);
 
-        // The initializer of the handler fails, or is never used.
+        // The initializer of the handler fails.
         let five = vector(&table, Request::at(5), &counts)?;
         let irq = five.request_irq::<Counter, Error>(FLAGS, c"kunit", Err(EIO));
-        assert_eq!(KBox::pin_init(irq, GFP_KERNEL).err(), Some(EIO));
-        assert_eq!(dev.parent().live(), 0);
-
-        let five = vector(&table, Request::at(5), &counts)?;
-        drop(five.request_irq(FLAGS, c"kunit", Counter(counts.clone())));
+        assert_eq!(irq.err(), Some(EIO));
         assert_eq!(dev.parent().live(), 0);
 
         assert_eq!(vector(&table, Request::at(5), &counts)?.label(), 5);
-        assert_eq!(counts.cookies_dropped.load(Relaxed), 5);
+        assert_eq!(counts.cookies_dropped.load(Relaxed), 4);
         assert_eq!(counts.bad.load(Relaxed), 0);
         Ok(())
     }
@@ -427,7 +418,7 @@ mod suite {
         assert_eq!(counts.handlers_dropped.load(Relaxed), 1);
 
         let five = vector(&table, Request::at(5), &counts)?;
-        let irq = KBox::pin_init(five.request_irq(FLAGS, c"kunit", Stateless), GFP_KERNEL)?;
+        let irq = five.request_irq(FLAGS, c"kunit", Stateless)?;
         dev.parent().inject(irq.vector().message()?)?;
         irq.synchronize();
         assert_eq!(counts.handled.load(Relaxed), 4);
@@ -447,10 +438,7 @@ mod suite {
         let request = |flags| {
             let five = vector(&table, Request::at(5), &counts)?;
 
-            KBox::pin_init(
-                five.request_irq(flags, c"kunit", Counter(counts.clone())),
-                GFP_KERNEL,
-            )
+            five.request_irq(flags, c"kunit", Counter(counts.clone()))
         };
 
         for flags in [
@@ -511,7 +499,7 @@ mod suite {
             let msg = irq.vector().message()?;
 
             dev.parent().inject(msg)?;
-            five = Interrupt::free_irq(irq);
+            five = irq.free_irq();
             assert_eq!(counts.handled.load(Relaxed), n);
             assert_eq!(counts.handlers_dropped.load(Relaxed), n);
             assert!(dev.parent().inject(msg).is_err());
@@ -522,6 +510,56 @@ mod suite {
         drop(five);
         assert_eq!(dev.parent().live(), 0);
         assert_eq!(counts.cookies_dropped.load(Relaxed), 1);
+        assert_eq!(counts.bad.load(Relaxed), 0);
+        Ok(())
+    }
+
+    #[test]
+    fn taken_out_of_data() -> Result {
+        /// Of a driver.
+        struct Data<'a> {
+            error: Counting<'a>,
+            queues: KVec<Counting<'a>>,
+        }
+
+        let counts = Counts::new()?;
+        let dev = fake_device!(c"kunit_msi_data", 8);
+        let table = table(dev, &counts)?;
+        let irq = |label| interrupt(vector(&table, Request::at(label), &counts)?, &counts);
+        let data = Data {
+            error: irq(0)?,
+            queues: KVec::new(),
+        };
+        let mut data = KBox::new(data, GFP_KERNEL)?;
+        for label in 1..=3 {
+            data.queues.push(irq(label)?, GFP_KERNEL)?;
+        }
+
+        // One of several, and one in whose place there is another one.
+        let two = data.queues.remove(1).map_err(|_| EINVAL)?.free_irq();
+        let zero = mem::replace(&mut data.error, irq(4)?).free_irq();
+        assert_eq!((two.label(), zero.label()), (2, 0));
+        assert_eq!(two.message().err(), Some(EAGAIN));
+        assert_eq!(counts.handlers_dropped.load(Relaxed), 2);
+        assert_eq!(dev.parent().live(), 5);
+
+        // All others work, wherever they are.
+        data.queues.push(interrupt(two, &counts)?, GFP_KERNEL)?;
+        data.queues.swap(0, 2);
+        let irqs = Iterator::chain(data.queues.iter(), [&data.error]);
+        for (n, irq) in (1..).zip(irqs) {
+            dev.parent().inject(irq.vector().message()?)?;
+            irq.synchronize();
+            assert_eq!(counts.handled.load(Relaxed), n);
+        }
+
+        let Data { error, queues } = KBox::into_inner(data);
+        let four = error.free_irq();
+        Interrupt::free_many(queues);
+        assert_eq!(counts.handlers_dropped.load(Relaxed), 6);
+        assert_eq!(dev.parent().live(), 2);
+        drop((zero, four));
+        assert_eq!(dev.parent().live(), 0);
         assert_eq!(counts.bad.load(Relaxed), 0);
         Ok(())
     }
@@ -560,8 +598,7 @@ mod suite {
         };
 
         let five = vector(&table, Request::at(5), &counts)?;
-        let irq = five.request_threaded_irq(FLAGS, c"kunit", handler);
-        let irq = KBox::pin_init(irq, GFP_KERNEL)?;
+        let irq = five.request_threaded_irq(FLAGS, c"kunit", handler)?;
         dev.parent().inject(irq.vector().message()?)?;
         entered.wait_for_completion();
         drop(irq);
@@ -647,8 +684,7 @@ mod suite {
             let five = interrupt(vector(&table, Request::at(5), &counts)?, &counts)?;
             let msg = five.vector().message()?;
             let six = vector(&table, Request::at(6), &counts)?;
-            let six = six.request_threaded_irq(FLAGS, c"kunit", Threaded(counts.clone()));
-            let six = KBox::pin_init(six, GFP_KERNEL)?;
+            let six = six.request_threaded_irq(FLAGS, c"kunit", Threaded(counts.clone()))?;
             let msg_six = six.vector().message()?;
 
             if forgotten & 1 != 0 {
@@ -688,6 +724,51 @@ mod suite {
             assert_eq!(parent.live(), 0);
             assert_eq!(counts.exits.load(Relaxed), 3);
             assert_eq!(counts.calls.load(Relaxed), calls);
+            assert_eq!(counts.stores_dropped.load(Relaxed), 0);
+            assert_eq!(counts.bad.load(Relaxed), 0);
+        }
+        Ok(())
+    }
+
+    /// The C side does not point to the handles, so their memory may be freed.
+    #[test]
+    fn forgotten_in_any_way() -> Result {
+        for way in Way::ALL {
+            let counts = Counts::new()?;
+            // SAFETY: It is dropped below.
+            let dev = unsafe { FakeDevice::new(c"kunit_msi_freed", Parent::new(8)?) }?;
+            let parent = dev.parent().clone();
+            let table = table(&dev, &counts)?;
+
+            let five = interrupt(vector(&table, Request::at(5), &counts)?, &counts)?;
+            let six = vector(&table, Request::at(6), &counts)?;
+            let six = six.request_threaded_irq(FLAGS, c"kunit", Threaded(counts.clone()))?;
+            let msg = five.vector().message()?;
+            let msg_six = six.vector().message()?;
+            forget(ptr::from_ref(five.vector().cookie()))?;
+            forget(ptr::from_ref(six.vector().cookie()))?;
+            way.forget(five)?;
+            way.forget(six)?;
+            drop(table);
+
+            // Leaked, but alive.
+            for n in 1..=3 {
+                parent.inject(msg)?;
+                parent.inject(msg_six)?;
+                assert!(wait_for(&counts, 2 * n));
+            }
+            assert_eq!(parent.live(), 2);
+
+            drop(dev);
+            let calls = counts.calls.load(Relaxed);
+
+            assert!(parent.inject(msg).is_err());
+            assert!(parent.inject(msg_six).is_err());
+            assert_eq!(parent.live(), 0);
+            assert_eq!(counts.exits.load(Relaxed), 2);
+            assert_eq!(counts.calls.load(Relaxed), calls);
+            assert_eq!(counts.handlers_dropped.load(Relaxed), 0);
+            assert_eq!(counts.cookies_dropped.load(Relaxed), 0);
             assert_eq!(counts.stores_dropped.load(Relaxed), 0);
             assert_eq!(counts.bad.load(Relaxed), 0);
         }

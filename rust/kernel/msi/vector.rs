@@ -529,10 +529,7 @@ impl<'a, B: Backing> Vector<'a, B> {
     ///
     /// let dev = fake_device!(c"msi_get_affinity", 8);
     /// let vector = Table::new(dev.as_ref(), c"ims", 16, Recorder::default())?.alloc(5)?;
-    /// let irq = KBox::pin_init(
-    ///     vector.request_irq(Flags::TRIGGER_NONE, c"ignore", Ignore),
-    ///     GFP_KERNEL,
-    /// )?;
+    /// let irq = vector.request_irq(Flags::TRIGGER_NONE, c"ignore", Ignore)?;
     ///
     /// let first = CpuId::from_u32(0).ok_or(EINVAL)?;
     /// let mut mask = CpumaskVar::new_zero(GFP_KERNEL)?;
@@ -638,10 +635,7 @@ impl<'a, B: Backing> Vector<'a, B> {
     /// let vector = table.alloc(5)?;
     /// assert_eq!(vector.message().err(), Some(EAGAIN));
     ///
-    /// let irq = KBox::pin_init(
-    ///     vector.request_irq(Flags::TRIGGER_NONE, c"ignore", Ignore),
-    ///     GFP_KERNEL,
-    /// )?;
+    /// let irq = vector.request_irq(Flags::TRIGGER_NONE, c"ignore", Ignore)?;
     /// assert_eq!(table.store().message(5), irq.vector().message().ok());
     /// # Ok::<(), Error>(())
     /// ```

@@ -17,6 +17,7 @@ use crate::{
     sync::Arc,
     types::Opaque, //
 };
+use core::ptr;
 
 /// Somebody besides the device who uses a message, such as the peer of an NTB.
 ///
@@ -63,8 +64,9 @@ mod private {
     ///
     /// # Safety
     ///
-    /// `as_raw` must always return the same vector, also after `self` was moved. It must be valid
-    /// until `self` is dropped, as long as what `self` borrows is there and the device is bound.
+    /// `as_raw` must return the same vector as long as nobody has a mutable reference to `self`,
+    /// also after `self` was moved. It must be valid until `self` is dropped, as long as what
+    /// `self` borrows is there and the device is bound.
     pub unsafe trait HasVector {
         /// Returns the vector.
         fn as_raw(&self, token: Token) -> *mut bindings::msi_vector;
@@ -73,7 +75,7 @@ mod private {
 use self::private::Token;
 
 /// What can be watched: a [`Vector`], an [`Interrupt`], what a [`Watch`] watches already, and
-/// references to and smart pointers of them.
+/// a reference to or an [`Arc`] of one of them.
 ///
 /// This trait can not be implemented directly.
 ///
@@ -102,8 +104,8 @@ use self::private::Token;
 ///     fn notify(&self, _msg: Option<Message>) {}
 /// }
 ///
-/// fn watch<V: Watchable>(target: V) -> Result<Pin<KBox<Watch<Ignore, V>>>> {
-///     KBox::pin_init(Watch::new(target, Ignore), GFP_KERNEL)
+/// fn watch<V: Watchable>(target: V) -> Result<Watch<Ignore, V>> {
+///     Watch::new(target, Ignore)
 /// }
 ///
 /// let dev = fake_device!(c"msi_watchable", 8);
@@ -128,7 +130,7 @@ unsafe impl<B: Backing> private::HasVector for Vector<'_, B> {
     }
 }
 
-// SAFETY: An interrupt owns its vector. By its type invariants nobody exchanges that.
+// SAFETY: An interrupt owns its vector, to which it gives no mutable reference.
 unsafe impl<T, B: Backing> private::HasVector for Interrupt<'_, T, B> {
     #[inline]
     fn as_raw(&self, _: Token) -> *mut bindings::msi_vector {
@@ -136,7 +138,7 @@ unsafe impl<T, B: Backing> private::HasVector for Interrupt<'_, T, B> {
     }
 }
 
-// SAFETY: A watch owns its target, of which nobody has a mutable reference.
+// SAFETY: A watch owns its target, to which it gives no mutable reference.
 unsafe impl<W, V: Watchable> private::HasVector for Watch<W, V> {
     #[inline]
     fn as_raw(&self, token: Token) -> *mut bindings::msi_vector {
@@ -160,14 +162,6 @@ unsafe impl<V: Watchable> private::HasVector for Arc<V> {
     }
 }
 
-// SAFETY: The box owns the `V`. Whoever watches by the box gives no mutable reference to it.
-unsafe impl<V: Watchable> private::HasVector for Pin<KBox<V>> {
-    #[inline]
-    fn as_raw(&self, token: Token) -> *mut bindings::msi_vector {
-        V::as_raw(self, token)
-    }
-}
-
 /// A watched vector.
 ///
 /// It owns what it watches, an [`Interrupt`] for example, or borrows it, or shares it by an
@@ -179,8 +173,7 @@ unsafe impl<V: Watchable> private::HasVector for Pin<KBox<V>> {
 ///
 /// # Invariants
 ///
-/// - `raw` watches the vector of `target`, unless that has been freed.
-/// - Nobody has a mutable reference to `target`.
+/// `watching` watches the vector of `target`, to which nobody gets a mutable reference.
 ///
 /// # Examples
 ///
@@ -238,12 +231,12 @@ unsafe impl<V: Watchable> private::HasVector for Pin<KBox<V>> {
 ///
 /// let doorbell = table
 ///     .alloc(5)?
-///     .request_irq(Flags::TRIGGER_NONE, c"doorbell", Counter(Atomic::new(0)));
+///     .request_irq(Flags::TRIGGER_NONE, c"doorbell", Counter(Atomic::new(0)))?;
 /// let peer = Peer {
 ///     address: Atomic::new(0),
 ///     data: Atomic::new(0),
 /// };
-/// let watch = KBox::pin_init(Watch::new(doorbell, peer), GFP_KERNEL)?;
+/// let watch = Watch::new(doorbell, peer)?;
 ///
 /// let peer = watch.watcher();
 /// dev.parent().inject(Message {
@@ -256,30 +249,63 @@ unsafe impl<V: Watchable> private::HasVector for Pin<KBox<V>> {
 /// assert_eq!(doorbell.handler().0.load(Relaxed), 1);
 /// # Ok::<(), Error>(())
 /// ```
-#[pin_data(PinnedDrop)]
 pub struct Watch<W, V: Watchable> {
-    #[pin]
+    // Dropped first, before the vector.
+    watching: Pin<KBox<Watching<W>>>,
+    target: V,
+}
+
+/// A watcher in an allocation of its own, where the C side finds it.
+///
+/// Its owner may be moved, or forgotten in any way: then this is leaked, and stays valid. Nobody
+/// has a mutable reference to it once it watches.
+#[pin_data]
+struct Watching<W> {
     raw: Opaque<bindings::msi_watcher>,
 
     #[pin]
     watcher: W,
-
-    #[pin]
-    target: V,
 }
 
-// SAFETY: `msi_vector_unwatch()` may be called by any thread. The other fields are `Send`.
-unsafe impl<W: Send, V: Watchable + Send> Send for Watch<W, V> {}
+// SAFETY: `raw` may be used by any thread, and `W` is `Send`.
+unsafe impl<W: Send> Send for Watching<W> {}
 
-// SAFETY: A shared watch gives access to `watcher` and `target` only, which are `Sync`. `raw` is
-// for the C side, which has a lock for it.
-unsafe impl<W: Sync, V: Watchable + Sync> Sync for Watch<W, V> {}
+// SAFETY: `raw` is for the C side, which has a lock for it, and `W` is `Sync`.
+unsafe impl<W: Sync> Sync for Watching<W> {}
+
+impl<W: Watcher> Watching<W> {
+    /// # Safety
+    ///
+    /// Must only be called by the C side, for the `raw` of a `Self`, with a pointer which is good
+    /// for all of that, and before `msi_vector_unwatch()` has returned.
+    unsafe extern "C" fn notify(
+        watcher: *mut bindings::msi_watcher,
+        msg: *const bindings::msi_message,
+    ) {
+        let raw = Opaque::cast_from(watcher);
+        // SAFETY: By the safety requirements of this function `raw` is the field of a `Self`.
+        let this = unsafe { container_of!(raw, Self, raw) };
+        // SAFETY: `this` is not dropped before `msi_vector_unwatch()` has returned, which waits for
+        // this call. It is initialized, and only shared. What the watcher refers to is valid by the
+        // safety requirements of `Watch::new_with_lt`.
+        let watcher = unsafe { &(*this).watcher };
+        // SAFETY: The C side passes a valid message.
+        let msg = Message::from(unsafe { *msg });
+
+        watcher.notify(Some(msg).filter(Message::is_valid));
+    }
+}
 
 impl<W: Watcher, V: Watchable> Watch<W, V> {
     /// Watches the message of a vector.
     ///
-    /// The current message is told at once. `target` and `watcher` are initializers, or just
-    /// values.
+    /// The current message is told at once. `watcher` is an initializer, or just a value. It is put
+    /// into an allocation of its own, so the watch may be moved.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM` if there is no memory, or an error of the initializer of the watcher. `target` is
+    /// dropped in these cases.
     ///
     /// # Examples
     ///
@@ -314,19 +340,16 @@ impl<W: Watcher, V: Watchable> Watch<W, V> {
     /// let vector = table.alloc(5)?;
     ///
     /// // Two at a time. There is no message yet.
-    /// let one = KBox::pin_init(Watch::new(&vector, Invalid(Atomic::new(0))), GFP_KERNEL)?;
-    /// let two = KBox::pin_init(Watch::new(&vector, Invalid(Atomic::new(0))), GFP_KERNEL)?;
+    /// let one = Watch::new(&vector, Invalid(Atomic::new(0)))?;
+    /// let two = Watch::new(&vector, Invalid(Atomic::new(0)))?;
     /// assert_eq!(one.watcher().0.load(Relaxed), 1);
     /// assert_eq!(two.watcher().0.load(Relaxed), 1);
     /// # Ok::<(), Error>(())
     /// ```
-    pub fn new<E, F>(
-        target: impl PinInit<V, E>,
-        watcher: impl PinInit<W, F>,
-    ) -> impl PinInit<Self, Error>
+    pub fn new<E>(target: V, watcher: impl PinInit<W, E>) -> Result<Self>
     where
         W: 'static,
-        Error: From<E> + From<F>,
+        Error: From<E>,
     {
         // SAFETY: `W` is `'static`, so there is nothing whose borrow could end.
         unsafe { Self::new_with_lt(target, watcher) }
@@ -338,9 +361,9 @@ impl<W: Watcher, V: Watchable> Watch<W, V> {
     ///
     /// # Safety
     ///
-    /// The caller must not `mem::forget()` the watch, nor prevent its [`Drop`] implementation from
-    /// running in any other way before what `W` borrows ends: the watcher may be called until it is
-    /// dropped, or the vector freed.
+    /// The caller must not `mem::forget()` the watch, nor keep it from being dropped in any other
+    /// way, before what `W` borrows ends: the watcher may be called until it is dropped, or the
+    /// vector freed.
     ///
     /// # Examples
     ///
@@ -375,68 +398,42 @@ impl<W: Watcher, V: Watchable> Watch<W, V> {
     /// let vector = Table::new(dev.as_ref(), c"ims", 16, Recorder::default())?.alloc(5)?;
     ///
     /// // SAFETY: The watch is not leaked.
-    /// let watch = unsafe { Watch::new_with_lt(vector, Invalid(&count)) };
-    /// drop(KBox::pin_init(watch, GFP_KERNEL)?);
+    /// let watch = unsafe { Watch::new_with_lt(vector, Invalid(&count)) }?;
+    /// drop(watch);
     /// assert_eq!(count.load(Relaxed), 1);
     /// # Ok::<(), Error>(())
     /// ```
-    pub unsafe fn new_with_lt<E, F>(
-        target: impl PinInit<V, E>,
-        watcher: impl PinInit<W, F>,
-    ) -> impl PinInit<Self, Error>
+    pub unsafe fn new_with_lt<E>(target: V, watcher: impl PinInit<W, E>) -> Result<Self>
     where
-        Error: From<E> + From<F>,
+        Error: From<E>,
     {
-        // INVARIANT: If the initialization succeeds then `raw` watches the vector of `target`.
-        try_pin_init!(&this in Self {
-            watcher <- watcher,
-            target <- target,
-            raw <- Opaque::ffi_init(|raw: *mut bindings::msi_watcher| {
-                let watcher = bindings::msi_watcher {
-                    notify: Some(Self::notify),
-                    ..pin_init::zeroed()
-                };
+        let raw = bindings::msi_watcher {
+            notify: Some(Watching::<W>::notify),
+            ..pin_init::zeroed()
+        };
+        let watching = KBox::pin_init::<Error>(
+            try_pin_init!(Watching {
+                raw: Opaque::new(raw),
+                watcher <- watcher,
+            }? Error),
+            GFP_KERNEL,
+        )?;
+        let this = ptr::from_ref(&*watching);
+        // SAFETY: `this` is valid, so the field is in bounds.
+        let raw = unsafe { &raw const (*this).raw };
 
-                // SAFETY: `raw` is valid for writes.
-                unsafe { raw.write(watcher) };
-            }),
-            _: {
-                // SAFETY: `this` is allocated, so the field is in bounds.
-                let raw = unsafe { &raw mut (*this.as_ptr()).raw };
+        // SAFETY:
+        // - By the safety requirements of `HasVector` the vector is valid, since `target` is.
+        // - `raw` is new, so it does not watch yet. Its callback is that for the `raw` of a
+        //   `Watching`, to which this pointer is good for all of it.
+        // - `watching` is valid, and only shared, until it is dropped, which `Watch` does after it
+        //   has ended the watch, and forever if it is forgotten. So is `raw`, which only the C side
+        //   uses. By the safety requirements of this function the same holds for what the watcher
+        //   refers to. If the vector is freed meanwhile the C side drops the watcher.
+        unsafe { bindings::msi_vector_watch(target.as_raw(Token), Opaque::cast_into(raw)) };
 
-                // SAFETY:
-                // - By the safety requirements of `HasVector` the vector is valid, since `target`
-                //   is.
-                // - `raw` is new, so it does not watch yet. Its callback is that for the `raw` of a
-                //   watch, whose watcher is initialized and only shared from here on. So it may be
-                //   called at once.
-                // - `this` is pinned: `raw` is valid, and not used otherwise, until it is dropped,
-                //   which ends the watch before, and forever if it is leaked. By the safety
-                //   requirements of this function the same holds for what the watcher refers to. If
-                //   the vector is freed meanwhile the C side drops the watcher.
-                unsafe { bindings::msi_vector_watch(target.as_raw(Token), Opaque::cast_into(raw)) };
-            },
-        }? Error)
-    }
-
-    /// # Safety
-    ///
-    /// Must only be called by the C side, for the `raw` of a watch.
-    unsafe extern "C" fn notify(
-        watcher: *mut bindings::msi_watcher,
-        msg: *const bindings::msi_message,
-    ) {
-        let raw = Opaque::cast_from(watcher);
-        // SAFETY: By the safety requirements of this function `raw` is the field of a `Self`.
-        let this = unsafe { container_of!(raw, Self, raw) };
-        // SAFETY: The watch is not dropped before `msi_vector_unwatch()` has returned, which waits
-        // for this call. Only the watcher is borrowed, which is initialized, and only shared. What
-        // it refers to is valid by the safety requirements of `new_with_lt`.
-        let watcher = unsafe { &(*this).watcher };
-        // SAFETY: The C side passes a valid message.
-        let msg = Message::from(unsafe { *msg });
-
-        watcher.notify(Some(msg).filter(Message::is_valid));
+        // INVARIANT: It has just begun.
+        Ok(Self { watching, target })
     }
 }
 
@@ -448,7 +445,7 @@ impl<W, V: Watchable> Watch<W, V> {
     /// See [`Watch`].
     #[inline]
     pub fn watcher(&self) -> &W {
-        &self.watcher
+        &self.watching.watcher
     }
 
     /// Returns what is watched.
@@ -462,12 +459,11 @@ impl<W, V: Watchable> Watch<W, V> {
     }
 }
 
-#[pinned_drop]
-impl<W, V: Watchable> PinnedDrop for Watch<W, V> {
-    fn drop(self: Pin<&mut Self>) {
+impl<W, V: Watchable> Drop for Watch<W, V> {
+    fn drop(&mut self) {
         // SAFETY: By the safety requirements of `HasVector` the vector of `target` is valid:
-        // `target` is, what it borrows is still there, and with it the device is still bound. It is
-        // the one which `raw` watches, or has watched, by the type invariants.
-        unsafe { bindings::msi_vector_unwatch(self.target.as_raw(Token), self.raw.get()) };
+        // `target` is, what it borrows is still there, and with it the device is still bound. By
+        // the type invariants it is the one which `raw` watches.
+        unsafe { bindings::msi_vector_unwatch(self.target.as_raw(Token), self.watching.raw.get()) };
     }
 }

@@ -30,7 +30,16 @@ use crate::{
         },
         Arc, //
     },
+    types::Opaque, //
 };
+use core::{
+    mem::{
+        self,
+        MaybeUninit, //
+    },
+    ptr, //
+};
+use pin_init::Wrapper;
 
 pub(super) const FLAGS: Flags = Flags::TRIGGER_NONE;
 
@@ -221,15 +230,13 @@ pub(super) fn vector<'a>(
     table.alloc(request.cookie(Slot::new(counts)?))
 }
 
-pub(super) type Counting<'a> = Pin<KBox<Interrupt<'a, Counter, Strict>>>;
+pub(super) type Counting<'a> = Interrupt<'a, Counter, Strict>;
 
 pub(super) fn interrupt<'a>(
     vector: Vector<'a, Strict>,
     counts: &Arc<Counts>,
 ) -> Result<Counting<'a>> {
-    let irq = vector.request_irq(FLAGS, c"kunit", Counter(counts.clone()));
-
-    KBox::pin_init(irq, GFP_KERNEL)
+    vector.request_irq(FLAGS, c"kunit", Counter(counts.clone()))
 }
 
 /// A mask with this CPU only, if there may be one.
@@ -270,6 +277,32 @@ pub(super) fn forget<T>(value: T) -> Result {
     )?;
     FORGOTTEN.store(KBox::into_raw(node).expose_provenance(), Relaxed);
     Ok(())
+}
+
+/// Ways to forget a handle. What does not drop its content may be put into memory which is freed.
+#[derive(Clone, Copy)]
+pub(super) enum Way {
+    Forget,
+    MaybeUninit,
+    Opaque,
+}
+
+impl Way {
+    pub(super) const ALL: [Self; 3] = [Self::Forget, Self::MaybeUninit, Self::Opaque];
+
+    pub(super) fn forget<T>(self, value: T) -> Result {
+        // For `kmemleak`, which can reach the copy
+        // SAFETY: `value` is valid for reads. The copy is neither used nor dropped.
+        let copy = unsafe { ptr::from_ref(&value).cast::<MaybeUninit<T>>().read() };
+
+        forget(copy)?;
+        match self {
+            Self::Forget => mem::forget(value),
+            Self::MaybeUninit => drop(KBox::pin_init(MaybeUninit::pin_init(value), GFP_KERNEL)?),
+            Self::Opaque => drop(KBox::pin_init(Opaque::pin_init(value), GFP_KERNEL)?),
+        }
+        Ok(())
+    }
 }
 
 /// Says of the test which is running that it was skipped.

@@ -43,10 +43,7 @@ mod suite {
         table.restore();
         let four = table.alloc(4)?;
         let five = table.alloc(5)?;
-        let five = KBox::pin_init(
-            five.request_irq(FLAGS, c"kunit", Counter(counts.clone())),
-            GFP_KERNEL,
-        )?;
+        let five = five.request_irq(FLAGS, c"kunit", Counter(counts.clone()))?;
         let msg = store.message(5);
 
         for _ in 0..2 {
@@ -93,10 +90,7 @@ mod suite {
 
         // More labels than slots: the store does not keep the message.
         let vector = table.alloc(16)?;
-        let irq = KBox::pin_init(
-            vector.request_irq(FLAGS, c"kunit", Counter(Counts::new()?)),
-            GFP_KERNEL,
-        )?;
+        let irq = vector.request_irq(FLAGS, c"kunit", Counter(Counts::new()?))?;
         for label in [16, 17, u32::MAX] {
             assert_eq!(table.store().message(label), None);
             assert!(!table.store().is_masked(label));
@@ -212,10 +206,7 @@ mod suite {
             assert_eq!(store.register(5), OFF);
 
             let before = store.flushes();
-            let irq = KBox::pin_init(
-                five.request_irq(FLAGS, c"kunit", Counter(counts.clone())),
-                GFP_KERNEL,
-            )?;
+            let irq = five.request_irq(FLAGS, c"kunit", Counter(counts.clone()))?;
             let msg = irq.vector().message()?;
             assert!(store.flushes() > before);
             assert_eq!(
@@ -384,10 +375,7 @@ mod mmio {
             assert!(masked(&registers, layout, 5));
             assert!(changed(&registers, layout) <= 1);
 
-            let irq = KBox::pin_init(
-                five.request_irq(FLAGS, c"kunit", Counter(counts.clone())),
-                GFP_KERNEL,
-            )?;
+            let irq = five.request_irq(FLAGS, c"kunit", Counter(counts.clone()))?;
             let msg = irq.vector().message()?;
             assert_eq!(message(&registers, layout, 5), msg);
             let control = read(&registers, layout, 5, layout.control);
@@ -420,12 +408,9 @@ mod mmio {
         let table = Table::mmio(dev.as_ref(), c"mmio", 8, Mmio::new(*layout, registers()?))?;
         let registers = table.store().mapping();
 
-        let five = KBox::pin_init(
-            table
-                .alloc(5)?
-                .request_irq(FLAGS, c"kunit", Counter(counts.clone())),
-            GFP_KERNEL,
-        )?;
+        let five = table
+            .alloc(5)?
+            .request_irq(FLAGS, c"kunit", Counter(counts.clone()))?;
         registers.fill(0);
         table.restore();
         assert_eq!(message(registers, layout, 5), five.vector().message()?);
@@ -618,12 +603,8 @@ mod mmio {
         let store = Mmio::new(*layout, registers.clone());
         let table = Table::mmio(dev.as_ref(), c"mmio", 8, store)?;
 
-        forget(KBox::pin_init(
-            table
-                .alloc(5)?
-                .request_irq(FLAGS, c"kunit", Reader(counts.clone())),
-            GFP_KERNEL,
-        )?)?;
+        let five = table.alloc(5)?;
+        forget(five.request_irq(FLAGS, c"kunit", Reader(counts.clone()))?)?;
         drop(table);
         parent.inject(message(&registers, layout, 5))?;
         assert_eq!(counts.handled.load(Relaxed), 1);

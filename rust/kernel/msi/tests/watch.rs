@@ -93,7 +93,6 @@ mod suite {
                 FakeDevice,
                 Parent, //
             },
-            Interrupt,
             Request,
             Watch,
             Watchable, //
@@ -105,23 +104,16 @@ mod suite {
         },
     };
     use core::{
-        convert::Infallible,
         mem,
         ptr, //
     };
 
-    fn watch<V: Watchable, E>(
-        target: impl PinInit<V, E>,
+    fn watch<V: Watchable>(
+        target: V,
         record: &Arc<Record>,
         counts: &Arc<Counts>,
-    ) -> Result<Pin<KBox<Watch<Told, V>>>>
-    where
-        Error: From<E>,
-    {
-        let told = Told(record.clone(), counts.clone());
-
-        // The bound on `E` gets in the way of inference.
-        KBox::pin_init::<Error>(Watch::new::<E, Infallible>(target, told), GFP_KERNEL)
+    ) -> Result<Watch<Told, V>> {
+        Watch::new(target, Told(record.clone(), counts.clone()))
     }
 
     #[test]
@@ -160,9 +152,8 @@ mod suite {
         // Two watchers, the outer one owns the inner one, and that the interrupt.
         let five = interrupt(vector(&table, Request::at(5), &counts)?, &counts)?;
         let other = other_cpu(&five)?;
-        let five = Interrupt::free_irq(five);
-        let five = five.request_irq(FLAGS, c"kunit", Counter(counts.clone()));
-        let five = Watch::new(five, Told(inner.clone(), counts.clone()));
+        let five = interrupt(five.free_irq(), &counts)?;
+        let five = watch(five, &inner, &counts)?;
         let watch = watch(five, &outer, &counts)?;
         let vector = watch.target().target().vector();
         assert_eq!((inner.calls(), outer.calls()), (1, 1));
@@ -205,9 +196,8 @@ mod suite {
         let table = table(dev, &counts)?;
         let (one, two) = (Record::new()?, Record::new()?);
 
-        let five = vector(&table, Request::at(5), &counts)?;
-        let irq = five.request_irq(FLAGS, c"kunit", Counter(counts.clone()));
-        let irq = Arc::pin_init(irq, GFP_KERNEL)?;
+        let irq = interrupt(vector(&table, Request::at(5), &counts)?, &counts)?;
+        let irq = Arc::new(irq, GFP_KERNEL)?;
         let watch_one = watch(irq.clone(), &one, &counts)?;
         let watch_two = watch(irq.clone(), &two, &counts)?;
         drop(irq);
@@ -226,23 +216,16 @@ mod suite {
     }
 
     #[test]
-    fn failed_request() -> Result {
+    fn failed_watcher() -> Result {
         let counts = Counts::new()?;
         let dev = fake_device!(c"kunit_msi_watch_fail", 8);
         let table = table(dev, &counts)?;
-        let record = Record::new()?;
 
-        dev.parent().fail_activate_nth(1);
-        let five = vector(&table, Request::at(5), &counts)?;
-        let five = five.request_irq(FLAGS, c"kunit", Counter(counts.clone()));
-        assert_eq!(watch(five, &record, &counts).err(), Some(ENOSPC));
-        assert_eq!(record.calls(), 0);
-        assert_eq!(record.dropped.load(Relaxed), 1);
-
-        // The watcher fails, so there is nothing to watch.
-        let five = vector(&table, Request::at(5), &counts)?;
+        // With the watcher goes what it was to watch.
+        let five = interrupt(vector(&table, Request::at(5), &counts)?, &counts)?;
         let res = Watch::<Told, _>::new(five, Err::<Told, Error>(EIO));
-        assert_eq!(KBox::pin_init(res, GFP_KERNEL).err(), Some(EIO));
+        assert_eq!(res.err(), Some(EIO));
+        assert_eq!(counts.handlers_dropped.load(Relaxed), 1);
         assert_eq!(dev.parent().live(), 0);
         assert_eq!(counts.bad.load(Relaxed), 0);
         Ok(())
@@ -258,7 +241,7 @@ mod suite {
         let five = interrupt(vector(&table, Request::at(5), &counts)?, &counts)?;
         // It borrows no longer than this, so only its address is kept.
         let watch = watch(&five, &record, &counts)?;
-        forget(ptr::from_ref(&*watch).addr())?;
+        forget(ptr::from_ref(watch.watcher()).addr())?;
         mem::forget(watch);
         assert_eq!(record.message(), five.vector().message().ok());
 
@@ -276,30 +259,32 @@ mod suite {
 
     #[test]
     fn forgotten_owner() -> Result {
-        let counts = Counts::new()?;
-        // SAFETY: It is dropped below.
-        let dev = unsafe { FakeDevice::new(c"kunit_msi_watch_leak", Parent::new(8)?) }?;
-        let parent = dev.parent().clone();
-        let table = table(&dev, &counts)?;
-        let record = Record::new()?;
+        for way in Way::ALL {
+            let counts = Counts::new()?;
+            // SAFETY: It is dropped below.
+            let dev = unsafe { FakeDevice::new(c"kunit_msi_watch_leak", Parent::new(8)?) }?;
+            let parent = dev.parent().clone();
+            let table = table(&dev, &counts)?;
+            let record = Record::new()?;
 
-        let five = vector(&table, Request::at(5), &counts)?;
-        forget(ptr::from_ref(five.cookie()))?;
-        let five = five.request_irq(FLAGS, c"kunit", Counter(counts.clone()));
-        forget(watch(five, &record, &counts)?)?;
-        drop(table);
+            let five = vector(&table, Request::at(5), &counts)?;
+            forget(ptr::from_ref(five.cookie()))?;
+            let five = interrupt(five, &counts)?;
+            way.forget(watch(five, &record, &counts)?)?;
+            drop(table);
 
-        // Leaked, but alive.
-        let msg = record.message().ok_or(EINVAL)?;
-        parent.inject(msg)?;
-        assert_eq!(counts.handled.load(Relaxed), 1);
+            // Leaked, but alive.
+            let msg = record.message().ok_or(EINVAL)?;
+            parent.inject(msg)?;
+            assert_eq!(counts.handled.load(Relaxed), 1);
 
-        assert_eq!(warnings(|| drop(dev))?, 1);
-        assert!(parent.inject(msg).is_err());
-        assert_eq!(record.calls(), 2);
-        assert_eq!(record.message(), None);
-        assert_eq!(parent.live(), 0);
-        assert_eq!(counts.bad.load(Relaxed), 0);
+            assert_eq!(warnings(|| drop(dev))?, 1);
+            assert!(parent.inject(msg).is_err());
+            assert_eq!(record.calls(), 2);
+            assert_eq!(record.message(), None);
+            assert_eq!(parent.live(), 0);
+            assert_eq!(counts.bad.load(Relaxed), 0);
+        }
         Ok(())
     }
 }

@@ -4,7 +4,6 @@
 
 pub mod prelude;
 
-use core::pin::Pin;
 use kernel::{
     device::{
         Bound,
@@ -92,7 +91,7 @@ impl irq::Handler for Local {
 }
 
 /// But not in the data of a driver, which is dropped wherever the device is unbound.
-pub fn handler_not_send(irq: Pin<KBox<Interrupt<'_, Local, Ims>>>) {
+pub fn handler_not_send(irq: Interrupt<'_, Local, Ims>) {
     fn driver_data<T: Send>(data: T) {
         drop(data);
     }
@@ -196,7 +195,7 @@ pub fn request_threaded_with_lt(vector: Vector<'_, Ims>) {
     drop(vector.request_threaded_irq(FLAGS, c"lt", handler));
 }
 
-/// The name of a handler is there as long as the handler.
+/// The name of a handler is there when it is copied.
 pub fn name_borrowed(vector: Vector<'_, Ims>) -> Result {
     #[cfg(name_borrowed)]
     let name = {

@@ -4,12 +4,7 @@
 
 pub mod prelude;
 
-#[cfg(interrupts_swapped)]
-use core::ops::DerefMut;
-use core::{
-    mem,
-    pin::Pin, //
-};
+use core::mem;
 use kernel::{
     device::{
         Bound,
@@ -29,10 +24,7 @@ use kernel::{
         VectorRef, //
     },
     prelude::*,
-    sync::{
-        Mutex,
-        SetOnce, //
-    },
+    sync::SetOnce, //
 };
 use prelude::{
     Ims,
@@ -93,24 +85,21 @@ pub fn table_after_move(dev: &Device<Bound>) -> Result {
 /// A handler belongs to a vector, and there is one of it.
 pub fn two_handlers(table: &Table<'_, Ims>) -> Result {
     let vector = table.alloc(3)?;
-    let one = KBox::pin_init(vector.request_irq(FLAGS, c"one", Quiet), GFP_KERNEL)?;
+    let one = vector.request_irq(FLAGS, c"one", Quiet)?;
     #[cfg(not(two_handlers))]
     let vector = table.alloc(4)?;
-    let two = KBox::pin_init(
-        vector.request_irq(FLAGS, c"two", Quiet), //[two_handlers]~ E0382
-        GFP_KERNEL,
-    )?;
+    let two = vector.request_irq(FLAGS, c"two", Quiet)?; //[two_handlers]~ E0382
     drop((one, two));
     Ok(())
 }
 
 /// The interrupt does not give the vector away for a second one,
-pub fn second_handler(irq: Pin<KBox<Interrupt<'_, Quiet, Ims>>>, spare: Vector<'_, Ims>) -> Result {
+pub fn second_handler(irq: Interrupt<'_, Quiet, Ims>, spare: Vector<'_, Ims>) -> Result {
     #[cfg(second_handler)]
     let vector = *irq.vector(); //[second_handler]~ E0507
     #[cfg(not(second_handler))]
     let vector = spare;
-    let two = KBox::pin_init(vector.request_irq(FLAGS, c"two", Quiet), GFP_KERNEL)?;
+    let two = vector.request_irq(FLAGS, c"two", Quiet)?;
     drop((irq, two));
     Ok(())
 }
@@ -126,7 +115,7 @@ pub fn private_vector<'a>(irq: &'a Interrupt<'_, Quiet, Ims>) -> &'a VectorRef<I
 /// A vector which has been made an interrupt is not a vector any more.
 pub fn vector_after_request(table: &Table<'_, Ims>) -> Result<u32> {
     let vector = table.alloc(3)?;
-    let irq = KBox::pin_init(vector.request_irq(FLAGS, c"one", Quiet), GFP_KERNEL)?;
+    let irq = vector.request_irq(FLAGS, c"one", Quiet)?;
     #[cfg(not(vector_after_request))]
     let vector = irq.vector();
     let label = vector.label(); //[vector_after_request]~ E0382
@@ -135,7 +124,7 @@ pub fn vector_after_request(table: &Table<'_, Ims>) -> Result<u32> {
 }
 
 /// An interrupt is disabled no longer than it is there.
-pub fn disabled_outlives_interrupt(irq: Pin<KBox<Interrupt<'_, Quiet, Ims>>>) {
+pub fn disabled_outlives_interrupt(irq: Interrupt<'_, Quiet, Ims>) {
     let disabled = irq.disabled();
     #[cfg(disabled_outlives_interrupt)]
     drop(irq); //[disabled_outlives_interrupt]~ E0505
@@ -143,7 +132,7 @@ pub fn disabled_outlives_interrupt(irq: Pin<KBox<Interrupt<'_, Quiet, Ims>>>) {
 }
 
 /// And who has disabled it once enables it once.
-pub fn enabled_twice(irq: Pin<KBox<Interrupt<'_, Quiet, Ims>>>) {
+pub fn enabled_twice(irq: Interrupt<'_, Quiet, Ims>) {
     let disabled = irq.disabled();
     drop(disabled);
     #[cfg(not(enabled_twice))]
@@ -151,66 +140,45 @@ pub fn enabled_twice(irq: Pin<KBox<Interrupt<'_, Quiet, Ims>>>) {
     drop(disabled); //[enabled_twice]~ E0382
 }
 
-/// The C side points to an interrupt, so it is not moved.
-pub fn interrupt_moved(irq: Pin<KBox<Interrupt<'_, Quiet, Ims>>>) {
-    #[cfg(interrupt_moved)]
-    let irq = Pin::into_inner(irq); //[interrupt_moved]~ E0277 cannot be unpinned
-    drop(irq);
+/// An interrupt whose vector is given back is gone.
+pub fn interrupt_after_free(irq: Interrupt<'_, Quiet, Ims>, other: Interrupt<'_, Quiet, Ims>) {
+    drop(irq.free_irq());
+    #[cfg(not(interrupt_after_free))]
+    let irq = other;
+    drop(irq); //[interrupt_after_free]~ E0382
 }
 
-/// Nor is another one put in its place,
-pub fn interrupt_set<'a>(
-    mut irq: Pin<KBox<Interrupt<'a, Quiet, Ims>>>,
-    other: Pin<KBox<Interrupt<'a, Quiet, Ims>>>,
-) {
-    #[cfg(interrupt_set)]
-    irq.as_mut().set(*other); //[interrupt_set]~ E0507
-    #[cfg(not(interrupt_set))]
-    mem::swap(&mut irq, &mut { other });
-    drop(irq);
-}
-
-/// nor are two of them exchanged by those who have them locked.
-pub fn interrupts_swapped<'a>(
-    one: &Mutex<Interrupt<'a, Quiet, Ims>>,
-    two: &Mutex<Interrupt<'a, Quiet, Ims>>,
-) {
-    let (mut one, mut two) = (one.lock(), two.lock());
-    #[cfg(interrupts_swapped)]
-    mem::swap(DerefMut::deref_mut(&mut one), DerefMut::deref_mut(&mut two));
-    //[interrupts_swapped]~^ E0277 cannot be unpinned
-    #[cfg(not(interrupts_swapped))]
-    mem::swap(&mut one, &mut two);
-}
-
-/// What is pinned with it can not be reached.
-pub fn interrupt_projected(irq: Pin<&mut Interrupt<'_, Quiet, Ims>>) -> bool {
-    #[cfg(interrupt_projected)]
-    let handler = irq.project().handler; //[interrupt_projected]~ E0616
-    #[cfg(not(interrupt_projected))]
+/// The C side points to a handler, so that is not moved out of the interrupt,
+pub fn handler_taken(irq: Interrupt<'_, Quiet, Ims>) {
+    #[cfg(handler_taken)]
+    let handler = &{ *irq.handler() }; //[handler_taken]~ E0507
+    #[cfg(not(handler_taken))]
     let handler = irq.handler();
-    core::ptr::eq(&*handler, &Quiet)
+    let _ = kernel::irq::Handler::handle(handler);
 }
 
-/// Neither can the rest of it, which could be exchanged.
-pub fn vector_projected(irq: Pin<&mut Interrupt<'_, Quiet, Ims>>) -> u32 {
-    #[cfg(vector_projected)]
-    let vector = irq.project().vector; //[vector_projected]~ E0616
-    #[cfg(not(vector_projected))]
-    let vector = irq.vector();
-    vector.label()
+/// nor is another one put in its place,
+pub fn handler_exchanged<'a>(
+    mut one: Interrupt<'a, Quiet, Ims>,
+    mut two: Interrupt<'a, Quiet, Ims>,
+) {
+    #[cfg(handler_exchanged)]
+    mem::swap(one.handler(), two.handler()); //[handler_exchanged]~ E0308
+    #[cfg(not(handler_exchanged))]
+    mem::swap(&mut one, &mut two);
+    drop((one, two));
 }
 
-/// And it is only made where it stays.
-pub fn interrupt_not_pinned<'a>(
-    vector: Vector<'a, Ims>,
-) -> Result<Pin<KBox<Interrupt<'a, Quiet, Ims>>>> {
-    let init = vector.request_irq(FLAGS, c"one", Quiet);
-    #[cfg(interrupt_not_pinned)]
-    return KBox::<Interrupt<'a, Quiet, Ims>>::init(init, GFP_KERNEL).map(KBox::into_pin);
-    //[interrupt_not_pinned]~^ E0277 Init<
-    #[cfg(not(interrupt_not_pinned))]
-    return KBox::pin_init(init, GFP_KERNEL);
+/// nor another vector in that of its own.
+pub fn vector_exchanged<'a>(
+    mut one: Interrupt<'a, Quiet, Ims>,
+    mut two: Interrupt<'a, Quiet, Ims>,
+) {
+    #[cfg(vector_exchanged)]
+    mem::swap(one.vector(), two.vector()); //[vector_exchanged]~ E0308
+    #[cfg(not(vector_exchanged))]
+    mem::swap(&mut one, &mut two);
+    drop((one, two));
 }
 
 /// A device is bound as long as there are vectors.
@@ -223,14 +191,14 @@ pub fn vector_outlives_device() -> Result {
     Ok(())
 }
 
-/// Also as long as there is what makes an interrupt of one.
-pub fn request_outlives_device() -> Result {
+/// Also as long as there are interrupts.
+pub fn interrupt_outlives_device() -> Result {
     let dev = faux::Registration::new(c"program", None)?;
     let vector = Table::new(bound(&dev), c"ims", 4, Ims)?.alloc(3)?;
-    let init = vector.request_irq(FLAGS, c"one", Quiet);
-    #[cfg(request_outlives_device)]
-    drop(dev); //[request_outlives_device]~ E0505
-    drop(KBox::pin_init(init, GFP_KERNEL)?);
+    let irq = vector.request_irq(FLAGS, c"one", Quiet)?;
+    #[cfg(interrupt_outlives_device)]
+    drop(dev); //[interrupt_outlives_device]~ E0505
+    drop(irq);
     Ok(())
 }
 
@@ -303,8 +271,7 @@ pub fn interrupt_dropped_late() -> Result {
     #[cfg(not(interrupt_dropped_late))]
     let irq;
     let table = Table::new(bound(&dev), c"ims", 4, Ims)?; //[interrupt_dropped_late]~ E0597
-    let init = table.alloc(3)?.request_irq(FLAGS, c"one", Quiet);
-    irq = KBox::pin_init(init, GFP_KERNEL)?;
+    irq = table.alloc(3)?.request_irq(FLAGS, c"one", Quiet)?;
     irq.synchronize();
     Ok(())
 }
@@ -353,7 +320,7 @@ pub fn ref_outlives_vector(vector: Vector<'_, Ims>) -> u32 {
 }
 
 /// A reference to a handler ends with its interrupt.
-pub fn handler_outlives_interrupt(irq: Pin<KBox<Interrupt<'_, Quiet, Ims>>>) {
+pub fn handler_outlives_interrupt(irq: Interrupt<'_, Quiet, Ims>) {
     let handler = irq.handler();
     #[cfg(handler_outlives_interrupt)]
     drop(irq); //[handler_outlives_interrupt]~ E0505

@@ -4,7 +4,6 @@
 
 pub mod prelude;
 
-use core::pin::Pin;
 #[cfg(cookie_kept)]
 use kernel::sync::ArcBorrow;
 use kernel::{
@@ -12,7 +11,6 @@ use kernel::{
         Bound,
         Device, //
     },
-    faux,
     irq::{
         self,
         Flags,
@@ -105,43 +103,21 @@ pub fn cookie_kept(lent: &Lent<Pci<Arc<u32>>>) -> Option<u32> {
     kept
 }
 
-/// A handler stays where it was registered.
-pub fn borrower_moved(irq: Pin<KBox<LentInterrupt<Quiet, Ims>>>) {
-    #[cfg(borrower_moved)]
-    let irq = Pin::into_inner(irq); //[borrower_moved]~ E0277 cannot be unpinned
-    drop(irq);
-}
-
-/// Also if there is another one.
-pub fn borrower_set(
-    mut irq: Pin<KBox<LentInterrupt<Quiet, Ims>>>,
-    other: Pin<KBox<LentInterrupt<Quiet, Ims>>>,
-) {
-    #[cfg(borrower_set)]
-    irq.as_mut().set(*other); //[borrower_set]~ E0507
-    #[cfg(not(borrower_set))]
-    core::mem::swap(&mut irq, &mut { other });
-    drop(irq);
-}
-
-/// What is pinned with it can not be reached.
-pub fn borrower_projected(irq: Pin<&mut LentInterrupt<Quiet, Ims>>) -> bool {
-    #[cfg(borrower_projected)]
-    let handler = irq.project().handler; //[borrower_projected]~ E0616
-    #[cfg(not(borrower_projected))]
+/// The C side points to a handler, so that is not moved out of the interrupt.
+pub fn borrower_taken(irq: LentInterrupt<Quiet, Ims>) {
+    #[cfg(borrower_taken)]
+    let handler = &{ *irq.handler() }; //[borrower_taken]~ E0507
+    #[cfg(not(borrower_taken))]
     let handler = irq.handler();
-    core::ptr::eq(&*handler, &Quiet)
+    let _ = irq::Handler::handle(handler);
 }
 
-/// A device is bound as long as there is what registers a handler for it.
-pub fn request_outlives_borrower(lent: &Lent<Ims>) -> Result {
-    let dev = faux::Registration::new(c"program", None)?;
-    let bound: &faux::Device<Bound> = dev.as_ref();
-    let init = lent.request_irq(bound.as_ref(), FLAGS, c"quiet", Quiet);
-    #[cfg(request_outlives_borrower)]
-    drop(dev); //[request_outlives_borrower]~ E0505
-    drop(KBox::pin_init(init, GFP_KERNEL)?);
-    Ok(())
+/// And it is there as long as the interrupt.
+pub fn handler_outlives_borrower(irq: LentInterrupt<Quiet, Ims>) {
+    let handler = irq.handler();
+    #[cfg(handler_outlives_borrower)]
+    drop(irq); //[handler_outlives_borrower]~ E0505
+    let _ = irq::Handler::handle(handler);
 }
 
 /// A watcher.
@@ -156,7 +132,7 @@ pub fn lent_watched(lent: &Lent<Ims>, vector: &Vector<'_, Ims>) {
     lent.try_access_with(|_lent| {
         #[cfg(lent_watched)]
         let vector = &_lent;
-        core::mem::forget(KBox::pin_init(Watch::new(vector, Deaf), GFP_KERNEL));
+        core::mem::forget(Watch::new(vector, Deaf));
         //[lent_watched]~^ E0277 not implemented for `LentRef<'_, Ims>`
     });
 }

@@ -6,10 +6,7 @@
 
 pub mod prelude;
 
-use core::{
-    marker::PhantomData,
-    pin::Pin, //
-};
+use core::marker::PhantomData;
 use kernel::{
     msi::{
         Interrupt,
@@ -118,18 +115,16 @@ pub fn lent_ref_of_a_subtype(number: LentRef<'_, Of<Any>>) -> u32 {
 }
 
 /// its interrupt,
-pub fn borrower_of_a_subtype(number: Pin<KBox<LentInterrupt<Quiet, Of<Any>>>>) {
+pub fn borrower_of_a_subtype(number: LentInterrupt<Quiet, Of<Any>>) {
     #[cfg(borrower_of_a_subtype)]
-    let number: Pin<KBox<LentInterrupt<Quiet, Of<Static>>>> = number;
-    //[borrower_of_a_subtype]~^ E0308
+    let number: LentInterrupt<Quiet, Of<Static>> = number; //[borrower_of_a_subtype]~ E0308
     drop(number);
 }
 
 /// or a watch.
-pub fn watch_of_a_subtype<'a>(number: Pin<KBox<Watch<Deaf, Vector<'a, Of<Any>>>>>) {
+pub fn watch_of_a_subtype<'a>(number: Watch<Deaf, Vector<'a, Of<Any>>>) {
     #[cfg(watch_of_a_subtype)]
-    let number: Pin<KBox<Watch<Deaf, Vector<'a, Of<Static>>>>> = number;
-    //[watch_of_a_subtype]~^ E0308
+    let number: Watch<Deaf, Vector<'a, Of<Static>>> = number; //[watch_of_a_subtype]~ E0308
     drop(number);
 }
 

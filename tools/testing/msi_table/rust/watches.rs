@@ -4,9 +4,7 @@
 
 pub mod prelude;
 
-#[cfg(watches_swapped)]
-use core::ops::DerefMut;
-use core::pin::Pin;
+use core::mem;
 use kernel::{
     cpumask::Cpumask,
     device::Bound,
@@ -21,12 +19,9 @@ use kernel::{
         Watcher, //
     },
     prelude::*,
-    sync::{
-        atomic::{
-            Atomic,
-            Relaxed, //
-        },
-        Mutex, //
+    sync::atomic::{
+        Atomic,
+        Relaxed, //
     },
 };
 use prelude::{
@@ -83,7 +78,7 @@ pub fn watch_with_lt(vector: Vector<'_, Ims>) {
 
 /// A vector which is watched by reference is not freed meanwhile.
 pub fn watch_outlives_vector(vector: Vector<'_, Ims>) -> Result {
-    let watch = KBox::pin_init(Watch::new(&vector, Ignore), GFP_KERNEL)?;
+    let watch = Watch::new(&vector, Ignore)?;
     #[cfg(watch_outlives_vector)]
     drop(vector); //[watch_outlives_vector]~ E0505
     drop(watch);
@@ -92,18 +87,17 @@ pub fn watch_outlives_vector(vector: Vector<'_, Ims>) -> Result {
 
 /// Nor is it made an interrupt.
 pub fn watch_outlives_request(vector: Vector<'_, Ims>, spare: Vector<'_, Ims>) -> Result {
-    let watch = KBox::pin_init(Watch::new(&vector, Ignore), GFP_KERNEL)?;
+    let watch = Watch::new(&vector, Ignore)?;
     #[cfg(watch_outlives_request)]
     let spare = vector; //[watch_outlives_request]~ E0505
-    let irq = spare.request_irq(Flags::TRIGGER_NONE, c"spare", Quiet);
-    let irq = KBox::pin_init(irq, GFP_KERNEL)?;
+    let irq = spare.request_irq(Flags::TRIGGER_NONE, c"spare", Quiet)?;
     drop((watch, irq));
     Ok(())
 }
 
 /// A watch owns the vector which it was given.
 pub fn vector_after_watch(vector: Vector<'_, Ims>) -> Result<u32> {
-    let watch = KBox::pin_init(Watch::new(vector, Ignore), GFP_KERNEL)?;
+    let watch = Watch::new(vector, Ignore)?;
     #[cfg(not(vector_after_watch))]
     let vector = watch.target();
     let label = vector.label(); //[vector_after_watch]~ E0382
@@ -116,50 +110,42 @@ pub fn watch_outlives_device() -> Result {
     let dev = faux::Registration::new(c"program", None)?;
     let bound: &faux::Device<Bound> = dev.as_ref();
     let vector = Table::new(bound.as_ref(), c"ims", 4, Ims)?.alloc(3)?;
-    let watch = KBox::pin_init(Watch::new(vector, Ignore), GFP_KERNEL)?;
+    let watch = Watch::new(vector, Ignore)?;
     #[cfg(watch_outlives_device)]
     drop(dev); //[watch_outlives_device]~ E0505
     drop(watch);
     Ok(())
 }
 
-/// The C side points to a watch, so it is not moved.
-pub fn watch_moved(watch: Pin<KBox<Watch<Ignore, Vector<'_, Ims>>>>) {
-    #[cfg(watch_moved)]
-    let watch = Pin::into_inner(watch); //[watch_moved]~ E0277 cannot be unpinned
-    drop(watch);
-}
-
-/// Nor is another one put in its place,
-pub fn watch_set<'a>(
-    mut watch: Pin<KBox<Watch<Ignore, Vector<'a, Ims>>>>,
-    other: Pin<KBox<Watch<Ignore, Vector<'a, Ims>>>>,
+/// The C side points to a watcher, so another one is not put in its place,
+pub fn watcher_exchanged<'a>(
+    mut one: Watch<Ignore, Vector<'a, Ims>>,
+    mut two: Watch<Ignore, Vector<'a, Ims>>,
 ) {
-    #[cfg(watch_set)]
-    watch.as_mut().set(*other); //[watch_set]~ E0507
-    #[cfg(not(watch_set))]
-    core::mem::swap(&mut watch, &mut { other });
-    drop(watch);
+    #[cfg(watcher_exchanged)]
+    mem::swap(one.watcher(), two.watcher()); //[watcher_exchanged]~ E0308
+    #[cfg(not(watcher_exchanged))]
+    mem::swap(&mut one, &mut two);
+    drop((one, two));
 }
 
-/// nor are two exchanged by those who have them locked.
-pub fn watches_swapped<'a>(
-    one: &Mutex<Watch<Ignore, Vector<'a, Ims>>>,
-    two: &Mutex<Watch<Ignore, Vector<'a, Ims>>>,
+/// nor is what it watches exchanged,
+pub fn target_exchanged<'a>(
+    mut one: Watch<Ignore, Vector<'a, Ims>>,
+    mut two: Watch<Ignore, Vector<'a, Ims>>,
 ) {
-    let (mut one, mut two) = (one.lock(), two.lock());
-    #[cfg(watches_swapped)]
-    core::mem::swap(DerefMut::deref_mut(&mut one), DerefMut::deref_mut(&mut two));
-    //[watches_swapped]~^ E0277 cannot be unpinned
-    #[cfg(not(watches_swapped))]
-    core::mem::swap(&mut one, &mut two);
+    #[cfg(target_exchanged)]
+    mem::swap(one.target(), two.target()); //[target_exchanged]~ E0308
+    #[cfg(not(target_exchanged))]
+    mem::swap(&mut one, &mut two);
+    drop((one, two));
 }
 
-/// What it watches can not be exchanged.
-pub fn target_projected(watch: Pin<&mut Watch<Ignore, Vector<'_, Ims>>>) -> u32 {
-    #[cfg(target_projected)]
-    let target = watch.project().target; //[target_projected]~ E0616
-    #[cfg(not(target_projected))]
+/// nor taken out.
+pub fn target_taken(watch: Watch<Ignore, Vector<'_, Ims>>) -> u32 {
+    #[cfg(target_taken)]
+    let target = watch.target; //[target_taken]~ E0616
+    #[cfg(not(target_taken))]
     let target = watch.target();
     target.label()
 }
@@ -168,7 +154,7 @@ pub fn target_projected(watch: Pin<&mut Watch<Ignore, Vector<'_, Ims>>>) -> u32 
 pub fn watchable_as_raw<V: Watchable>(target: &V) -> bool {
     #[cfg(watchable_as_raw)]
     let target = target.as_raw(); //[watchable_as_raw]~ E0061
-    core::mem::size_of_val(&target) != 0
+    mem::size_of_val(&target) != 0
 }
 
 /// Nor can what it takes to ask for it be made.
@@ -177,11 +163,11 @@ pub fn token_by_hand() -> usize {
     let token = kernel::msi::watch::private::Token; //[token_by_hand]~ E0603
     #[cfg(not(token_by_hand))]
     let token = ();
-    core::mem::size_of_val(&token)
+    mem::size_of_val(&token)
 }
 
 /// A watcher ends with its watch.
-pub fn watcher_outlives_watch(watch: Pin<KBox<Watch<Ignore, Vector<'_, Ims>>>>) {
+pub fn watcher_outlives_watch(watch: Watch<Ignore, Vector<'_, Ims>>) {
     let watcher = watch.watcher();
     #[cfg(watcher_outlives_watch)]
     drop(watch); //[watcher_outlives_watch]~ E0505
