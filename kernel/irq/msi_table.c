@@ -341,11 +341,17 @@ static int msi_table_alloc_batch(struct msi_table *table, const struct msi_vecto
 	}
 
 	ret = msi_table_take_vectors(table, req, highest, min, max, vectors);
-	if (ret < 0)
-		return ret == -EBUSY && req->lowest != highest ? -ENOSPC : ret;
+	if (ret < 0) {
+		if (ret == -EBUSY && req->lowest != highest)
+			ret = -ENOSPC;
+		trace_msi_vector_alloc_failed(table, req, min, false, ret);
+		return ret;
+	}
 
 	taken = ret;
 	ret = msi_table_alloc_irqs(table, req, min, taken, vectors);
+	if (ret < 0)
+		trace_msi_vector_alloc_failed(table, req, min, true, ret);
 	done = max(ret, 0);
 	for (unsigned int i = 0; i < done; i++) {
 		vectors[i]->live = true;
@@ -888,6 +894,7 @@ int msi_vector_request_irq(struct msi_vector *vector, irq_handler_t handler,
 		return -ENOMEM;
 
 	ret = request_threaded_irq(msi_vector_irq(vector), handler, thread_fn, flags, name, dev_id);
+	trace_msi_vector_request(vector->table, vector->label, msi_vector_irq(vector), ret);
 	if (ret) {
 		kfree_const(name);
 		return ret;

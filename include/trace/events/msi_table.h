@@ -6,6 +6,7 @@
 #define _TRACE_MSI_TABLE_H
 
 #include <linux/device.h>
+#include <linux/irq.h>
 #include <linux/msi_table_core.h>
 #include <linux/tracepoint.h>
 
@@ -63,6 +64,58 @@ DEFINE_EVENT(msi_vector, msi_vector_alloc,
 DEFINE_EVENT(msi_vector, msi_vector_free,
 	TP_PROTO(const struct msi_table *table, u32 label, unsigned int irq),
 	TP_ARGS(table, label, irq)
+);
+
+/* What was missing: free labels, or something of the parent, which may be memory */
+TRACE_EVENT(msi_vector_alloc_failed,
+	TP_PROTO(const struct msi_table *table, const struct msi_vector_request *req,
+		 unsigned int min, bool parent, int error),
+	TP_ARGS(table, req, min, parent, error),
+	TP_STRUCT__entry(
+		__string(	device,		dev_name(table->dev)	)
+		__string(	table,		table->name		)
+		__field(	u32,		lowest			)
+		__field(	u32,		highest			)
+		__field(	unsigned int,	min			)
+		__field(	bool,		parent			)
+		__field(	int,		error			)
+	),
+	TP_fast_assign(
+		__assign_str(device);
+		__assign_str(table);
+		__entry->lowest = req->lowest;
+		__entry->highest = req->highest;
+		__entry->min = min;
+		__entry->parent = parent;
+		__entry->error = error;
+	),
+	TP_printk("device=%s table=%s lowest=%u highest=%u min=%u missing=%s error=%d",
+		  __get_str(device), __get_str(table), __entry->lowest, __entry->highest,
+		  __entry->min, __entry->parent ? "parent" : "labels", __entry->error)
+);
+
+/* The CPU which it is on then, be it one that was asked for or not */
+TRACE_EVENT(msi_vector_request,
+	TP_PROTO(const struct msi_table *table, u32 label, unsigned int irq, int error),
+	TP_ARGS(table, label, irq, error),
+	TP_STRUCT__entry(
+		__string(	device,		dev_name(table->dev)	)
+		__string(	table,		table->name		)
+		__field(	u32,		label			)
+		__field(	unsigned int,	irq			)
+		__field(	unsigned int,	cpu			)
+		__field(	int,		error			)
+	),
+	TP_fast_assign(
+		__assign_str(device);
+		__assign_str(table);
+		__entry->label = label;
+		__entry->irq = irq;
+		__entry->cpu = cpumask_first(irq_get_effective_affinity_mask(irq));
+		__entry->error = error;
+	),
+	TP_printk("device=%s table=%s label=%u irq=%u cpu=%u error=%d", __get_str(device),
+		  __get_str(table), __entry->label, __entry->irq, __entry->cpu, __entry->error)
 );
 
 TRACE_EVENT(msi_vector_write_msg,

@@ -3,6 +3,9 @@
  * KUnit tests for MSI tables: allocating single vectors
  */
 #include <linux/device.h>
+#include <linux/tracepoint.h>
+
+#include <trace/events/msi_table.h>
 
 #include "msi_table_test.h"
 
@@ -391,6 +394,86 @@ static void alloc_shows_in_sysfs(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, mtt_in_sysfs(ctx->dev, irq));
 }
 
+/**
+ * struct alloc_trace - What the tracepoints told of one table
+ * @table:	The table
+ * @labels:	How often there were too few labels
+ * @parent:	How often the parent had too few
+ * @requested:	How many handlers were installed
+ * @refused:	How many were not
+ */
+struct alloc_trace {
+	struct msi_table	*table;
+	unsigned int		labels;
+	unsigned int		parent;
+	unsigned int		requested;
+	unsigned int		refused;
+};
+
+static void alloc_trace_failed(void *data, const struct msi_table *table,
+			       const struct msi_vector_request *req, unsigned int min,
+			       bool parent, int error)
+{
+	struct alloc_trace *trace = data;
+
+	if (table != trace->table || error != -ENOSPC)
+		return;
+	trace->parent += parent;
+	trace->labels += !parent;
+}
+
+static void alloc_trace_request(void *data, const struct msi_table *table, u32 label,
+				unsigned int irq, int error)
+{
+	struct alloc_trace *trace = data;
+
+	if (table != trace->table)
+		return;
+	trace->requested += !error;
+	trace->refused += error == -ENOSPC;
+}
+
+static void alloc_trace_end(void *data)
+{
+	unregister_trace_msi_vector_alloc_failed(alloc_trace_failed, data);
+	unregister_trace_msi_vector_request(alloc_trace_request, data);
+	tracepoint_synchronize_unregister();
+}
+
+/* The same error for what was missing: labels, something of the parent, or CPU vectors */
+static void alloc_tells_what_is_missing(struct kunit *test)
+{
+	struct alloc_trace *trace = kunit_kzalloc(test, sizeof(*trace), GFP_KERNEL);
+	struct mtt_ctx *ctx = mtt_create_on(test, 4, 3, 0);
+	struct msi_vector *vector;
+
+	if (!IS_ENABLED(CONFIG_TRACEPOINTS))
+		kunit_skip(test, "needs CONFIG_TRACEPOINTS");
+	KUNIT_ASSERT_NOT_NULL(test, trace);
+	trace->table = ctx->table;
+	KUNIT_ASSERT_EQ(test, 0, register_trace_msi_vector_alloc_failed(alloc_trace_failed, trace));
+	KUNIT_ASSERT_EQ(test, 0, register_trace_msi_vector_request(alloc_trace_request, trace));
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, alloc_trace_end, trace));
+
+	vector = mtt_alloc(test, 0);
+	mtt_alloc(test, 1);
+	KUNIT_EXPECT_EQ(test, mtt_alloc_error(test, 0, 1), -ENOSPC);
+	KUNIT_EXPECT_EQ(test, trace->labels, 1);
+	mtt_alloc(test, 2);
+	KUNIT_EXPECT_EQ(test, trace->parent, 0);
+	KUNIT_EXPECT_EQ(test, mtt_alloc_error(test, 0, MSI_LABEL_ANY), -ENOSPC);
+	KUNIT_EXPECT_EQ(test, trace->parent, 1);
+	KUNIT_EXPECT_EQ(test, trace->labels, 1);
+
+	msi_fake_parent_fail_activate_nth(ctx->parent, 1);
+	KUNIT_EXPECT_EQ(test, -ENOSPC, msi_vector_request_irq(vector, mtt_handler, NULL, 0,
+							      test, "mtt"));
+	KUNIT_EXPECT_EQ(test, trace->refused, 1);
+	mtt_request(test, vector);
+	KUNIT_EXPECT_EQ(test, trace->requested, 1);
+	KUNIT_EXPECT_EQ(test, trace->refused, 1);
+}
+
 static struct kunit_case mtt_alloc_cases[] = {
 	KUNIT_CASE(alloc_by_label),
 	KUNIT_CASE(alloc_range_lowest_first),
@@ -414,6 +497,7 @@ static struct kunit_case mtt_alloc_cases[] = {
 	KUNIT_CASE(alloc_scoped),
 	KUNIT_CASE(alloc_kind),
 	KUNIT_CASE(alloc_shows_in_sysfs),
+	KUNIT_CASE(alloc_tells_what_is_missing),
 	{ }
 };
 

@@ -175,10 +175,10 @@ check "debugfs: the tables are gone" has_no_files
 check "debugfs: the domain is gone" no_domain
 check "debugfs: domains readable without it" readable domains
 check "trace: the IMS table" told timer "$ims" \
-	'create*alloc*write_msg*clear*free*destroy'
+	'create*alloc*write_msg*request*clear*free*destroy'
 check "trace: its message" [ "$(traced_message timer)" = "$ims_message" ]
 check "trace: the MSI table" told PCI "$msi" \
-	'create*write_msg*alloc*free*destroy'
+	'create*write_msg*alloc*request*free*destroy'
 check "rmmod" rmmod $driver
 
 # It does not end by itself, and would stop if an expiration was lost.
