@@ -2,16 +2,15 @@
 
 #include <linux/interrupt.h>
 #include <linux/msi_table.h>
-#include <linux/refcount.h>
 
-__rust_helper void rust_helper_refcount_add(int i, refcount_t *r)
+__rust_helper const struct cpumask *rust_helper_get_cpu_mask(unsigned int cpu)
 {
-	refcount_add(i, r);
+	return get_cpu_mask(cpu);
 }
 
-__rust_helper bool rust_helper_refcount_sub_and_test(int i, refcount_t *r)
+__rust_helper int rust_helper_irq_update_affinity_hint(unsigned int irq, const struct cpumask *m)
 {
-	return refcount_sub_and_test(i, r);
+	return irq_update_affinity_hint(irq, m);
 }
 
 #ifndef CONFIG_SMP

@@ -151,10 +151,6 @@ pub struct Message {
 
 impl Message {
     /// Returns whether the message may be sent. An all-zero message must not.
-    ///
-    /// # Examples
-    ///
-    /// See [`Message`].
     #[inline]
     pub const fn is_valid(&self) -> bool {
         self.address != 0 || self.data != 0
@@ -271,10 +267,6 @@ pub struct Options {
 
 impl Options {
     /// A store of `size` slots. Their labels begin at 0.
-    ///
-    /// # Examples
-    ///
-    /// See [`Options::parent`].
     #[inline]
     pub const fn indexed(size: u32) -> Self {
         Self {
@@ -285,10 +277,6 @@ impl Options {
     }
 
     /// A store whose hardware has no index, and whose labels mean nothing to it.
-    ///
-    /// # Examples
-    ///
-    /// See [`Options`].
     #[inline]
     pub const fn unindexed() -> Self {
         Self {
@@ -470,12 +458,6 @@ unsafe impl<B: Backing> Send for Inner<'_, B> {}
 unsafe impl<B: Backing> Sync for Inner<'_, B> {}
 
 impl<B: Backing> Inner<'_, B> {
-    /// Counts `n` more handles.
-    #[inline]
-    fn get(&self, n: i32) {
-        self.refs.add(n);
-    }
-
     /// Counts `n` handles less.
     ///
     /// # Safety
@@ -502,7 +484,7 @@ impl<B: Backing> Inner<'_, B> {
 unsafe impl<B: Backing> AlwaysRefCounted for Inner<'_, B> {
     #[inline]
     fn inc_ref(&self) {
-        self.get(1);
+        self.refs.inc();
     }
 
     #[inline]
@@ -801,10 +783,6 @@ impl<'a, B: Backing> Table<'a, B> {
     }
 
     /// Returns the number of labels, or [`None`] if the store has no hardware index.
-    ///
-    /// # Examples
-    ///
-    /// See [`Options`].
     #[inline]
     pub fn size(&self) -> Option<u32> {
         // SAFETY: By the type invariants of `Inner` the table is valid.

@@ -40,10 +40,6 @@ pub struct Spread(bindings::irq_affinity);
 
 impl Spread {
     /// So many of the first vectors are not spread.
-    ///
-    /// # Examples
-    ///
-    /// See [`Spread`].
     #[inline]
     pub fn pre_vectors(mut self, n: u32) -> Self {
         self.0.pre_vectors = n;
@@ -51,10 +47,6 @@ impl Spread {
     }
 
     /// So many of the last vectors are not spread.
-    ///
-    /// # Examples
-    ///
-    /// See [`Spread`].
     #[inline]
     pub fn post_vectors(mut self, n: u32) -> Self {
         self.0.post_vectors = n;
@@ -215,10 +207,6 @@ impl Affinity {
     }
 
     /// Leaves the affinity to the kernel, see [`Affinity::managed`].
-    ///
-    /// # Examples
-    ///
-    /// See [`Affinity::init`].
     #[inline]
     pub fn set_managed(&mut self) {
         self.0.set_is_managed(1);

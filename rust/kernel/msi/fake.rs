@@ -89,30 +89,18 @@ impl Parent {
     }
 
     /// Creates a parent which has `nr_vectors` vectors, and remaps interrupts.
-    ///
-    /// # Examples
-    ///
-    /// See [`Parent`].
     pub fn new(nr_vectors: u32) -> Result<Arc<Self>> {
         Self::create(nr_vectors, 0)
     }
 
     /// Creates a parent which does not remap interrupts. A device-specific store needs
     /// [`Options::unremapped`](super::Options::unremapped) on it.
-    ///
-    /// # Examples
-    ///
-    /// See [`Options::unremapped`](super::Options::unremapped).
     pub fn without_ims(nr_vectors: u32) -> Result<Arc<Self>> {
         Self::create(nr_vectors, bindings::MSI_FAKE_NO_IMS)
     }
 
     /// Creates a parent whose messages do not change with the affinity, as with interrupt
     /// remapping. A store with a [`flush`](Store::flush) needs one.
-    ///
-    /// # Examples
-    ///
-    /// See [`Store::flush`].
     pub fn stable(nr_vectors: u32) -> Result<Arc<Self>> {
         Self::create(nr_vectors, bindings::MSI_FAKE_IMMUTABLE)
     }
@@ -140,10 +128,6 @@ impl Parent {
 
     /// Returns the domain, for [`Options::parent`](super::Options::parent). It exists as long as
     /// the parent.
-    ///
-    /// # Examples
-    ///
-    /// See [`Options::parent`](super::Options::parent).
     #[inline]
     pub fn domain(&self) -> NonNull<bindings::irq_domain> {
         // SAFETY: By the type invariant the parent is valid. Creating one without a domain fails,
@@ -152,10 +136,6 @@ impl Parent {
     }
 
     /// Returns the number of vectors which are allocated.
-    ///
-    /// # Examples
-    ///
-    /// See [`Parent`].
     #[inline]
     pub fn live(&self) -> u32 {
         // SAFETY: By the type invariant the parent is valid.
@@ -164,10 +144,6 @@ impl Parent {
 
     /// Returns how often vectors were allocated, successfully or not. Several at a time count as
     /// one.
-    ///
-    /// # Examples
-    ///
-    /// See [`Parent::single`].
     #[inline]
     pub fn alloc_calls(&self) -> u32 {
         // SAFETY: By the type invariant the parent is valid.
@@ -175,10 +151,6 @@ impl Parent {
     }
 
     /// Lets the `nth` allocation from now on fail. The next one is the first; 0 is none.
-    ///
-    /// # Examples
-    ///
-    /// See [`Table::alloc`](super::Table::alloc).
     #[inline]
     pub fn fail_nth(&self, nth: u32) {
         // SAFETY: By the type invariant the parent is valid.
@@ -231,10 +203,6 @@ impl Parent {
     /// Delivers an interrupt, as the device does by sending `msg`.
     ///
     /// This fails if nobody has been given this message.
-    ///
-    /// # Examples
-    ///
-    /// See [`Handler`](super::Handler).
     #[inline]
     pub fn inject(&self, msg: Message) -> Result {
         let msg = msg.into();
@@ -272,10 +240,6 @@ impl FakeDevice {
     ///
     /// The device must be dropped before the module of any store, handler or watcher which is used
     /// on it can be unloaded.
-    ///
-    /// # Examples
-    ///
-    /// See [`fake_device!`].
     pub unsafe fn new(name: &CStr, parent: Arc<Parent>) -> Result<Self> {
         let dev = Self {
             reg: faux::Registration::new(name, None)?,
@@ -292,10 +256,6 @@ impl FakeDevice {
     }
 
     /// Returns the parent.
-    ///
-    /// # Examples
-    ///
-    /// See [`fake_device!`].
     #[inline]
     pub fn parent(&self) -> &Arc<Parent> {
         &self.parent
@@ -321,8 +281,9 @@ impl FakeDevice {
 /// {
 ///     let other = fake_device!(c"msi_fake_other", parent = parent.clone());
 ///     let table = Table::new(other.as_ref(), c"ims", 16, Recorder::default())?;
-///     core::mem::forget(table.alloc(3)?);
+///     let three = table.alloc(3)?;
 ///     assert_eq!(parent.live(), 1);
+///     # drop(three);
 /// }
 /// assert_eq!(parent.live(), 0);
 /// # Ok::<(), Error>(())
@@ -424,10 +385,6 @@ impl Recorder {
     }
 
     /// Returns the message of a slot, if it is valid.
-    ///
-    /// # Examples
-    ///
-    /// See [`Recorder`].
     pub fn message(&self, label: u32) -> Option<Message> {
         let slot = self.slot(label)?;
 
@@ -439,20 +396,12 @@ impl Recorder {
     }
 
     /// Returns whether a slot is masked.
-    ///
-    /// # Examples
-    ///
-    /// See [`Recorder`].
     pub fn is_masked(&self, label: u32) -> bool {
         self.slot(label)
             .is_some_and(|slot| slot.masked.load(Relaxed))
     }
 
     /// Forgets everything, as a device does which is reset.
-    ///
-    /// # Examples
-    ///
-    /// See [`Table::restore`](super::Table::restore).
     pub fn wipe(&self) {
         for slot in &self.0 {
             slot.address.store(0, Relaxed);
@@ -483,10 +432,6 @@ pub struct Registers(KVec<Atomic<u32>>);
 #[cfg(any(not(CONFIG_INDIRECT_IOMEM), CONFIG_INDIRECT_IOMEM_FALLBACK))]
 impl Registers {
     /// Creates registers of 32 bits, `bytes` in all, which contain `value`.
-    ///
-    /// # Examples
-    ///
-    /// See [`Registers`].
     pub fn new(bytes: usize, value: u32) -> Result<Self> {
         let len = bytes / size_of::<u32>();
         let mut registers = KVec::with_capacity(len, GFP_KERNEL)?;
@@ -498,10 +443,6 @@ impl Registers {
     }
 
     /// Sets all registers to `value`.
-    ///
-    /// # Examples
-    ///
-    /// See [`Registers`].
     pub fn fill(&self, value: u32) {
         for register in &self.0 {
             register.store(value.to_le(), Relaxed);
@@ -509,10 +450,6 @@ impl Registers {
     }
 
     /// Returns the register at this offset in bytes, all ones if there is none.
-    ///
-    /// # Examples
-    ///
-    /// See [`Registers`].
     pub fn read(&self, offset: usize) -> u32 {
         self.0
             .get(offset / size_of::<u32>())

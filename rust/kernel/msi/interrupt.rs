@@ -19,23 +19,25 @@ use super::{
 use crate::{
     alloc::Allocator,
     bindings,
+    cpu::CpuId,
+    error::to_result,
     irq::Flags,
     prelude::*,
     sync::atomic::{
         Atomic,
-        Full, //
+        Full,
+        Relaxed, //
     },
 };
-use core::ops::Deref;
+use core::{
+    ops::Deref,
+    ptr, //
+};
 
 /// A [`Vector`] with a handler.
 ///
 /// Made by [`Vector::request_irq`] and [`Vector::request_threaded_irq`]. Dropping it frees the
 /// handler, and then the vector. The handler does not run any more after that.
-///
-/// # Examples
-///
-/// See [`Vector::request_irq`].
 ///
 /// # Invariants
 ///
@@ -59,35 +61,41 @@ pub struct Interrupt<'a, T, B: Backing = super::Pci> {
 ///
 /// The handler is installed on its vector, which is owned, and not dropped before this. Everybody
 /// who frees either other than this type and the owner does so when the device is unbound.
-struct Handling<T, B: Backing>(Pin<KBox<Installed<T, B>>>);
+struct Handling<T, B: Backing> {
+    installed: Pin<KBox<Installed<T, B>>>,
+
+    /// Whether there may be a hint, of which free_irq() would warn.
+    hinted: Atomic<bool>,
+}
 
 impl<T, B: Backing> Drop for Handling<T, B> {
     #[inline]
     fn drop(&mut self) {
+        let vector = self.installed.vector();
+
+        if self.hinted.load(Relaxed) {
+            // SAFETY: The vector is valid, see below. `irq_update_affinity_hint()` takes any
+            // number, and null for no hint.
+            unsafe {
+                bindings::irq_update_affinity_hint(bindings::msi_vector_irq(vector), ptr::null())
+            };
+        }
         // SAFETY: By the type invariants the vector is valid: it is not dropped yet, nor is the
         // device unbound. Nobody else installs or frees a handler on it at the same time: whoever
         // does has a vector which he owns, and that of this handler is in an `Interrupt`; or is the
         // C side when the device is unbound.
-        unsafe { bindings::msi_vector_free_irq(self.0.vector()) };
+        unsafe { bindings::msi_vector_free_irq(vector) };
     }
 }
 
 impl<'a, T, B: Backing> Interrupt<'a, T, B> {
     /// Returns the handler.
-    ///
-    /// # Examples
-    ///
-    /// See [`Handler`].
     #[inline]
     pub fn handler(&self) -> &T {
-        self.handling.0.handler()
+        self.handling.installed.handler()
     }
 
     /// Returns the vector.
-    ///
-    /// # Examples
-    ///
-    /// See [`Handler`].
     #[inline]
     pub fn vector(&self) -> &Vector<'a, B> {
         &self.vector
@@ -96,15 +104,68 @@ impl<'a, T, B: Backing> Interrupt<'a, T, B> {
     /// Waits for handlers which run on other CPUs, and for the handler's thread.
     ///
     /// This may sleep.
-    ///
-    /// # Examples
-    ///
-    /// See [`Handler`].
     #[inline]
     pub fn synchronize(&self) {
         // SAFETY: `synchronize_irq()` takes any number. This is one of an interrupt which exists,
         // as it does as long as the vector.
         unsafe { bindings::synchronize_irq(self.vector.irq()) };
+    }
+
+    /// Says which CPU suits the interrupt best, or that there is none any more.
+    ///
+    /// It is what `/proc/irq/N/affinity_hint` shows, to a daemon which balances interrupts for
+    /// example, and moves nothing by itself. It ends with the handler.
+    ///
+    /// # Errors
+    ///
+    /// - `EINVAL` if the kernel is for one CPU only
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use kernel::{
+    ///     cpu::CpuId,
+    ///     irq::{
+    ///         Flags,
+    ///         Handler,
+    ///         IrqReturn, //
+    ///     },
+    ///     msi::{
+    ///         fake::{
+    ///             fake_device,
+    ///             Recorder, //
+    ///         },
+    ///         Table, //
+    ///     },
+    /// };
+    ///
+    /// struct Ignore;
+    ///
+    /// impl Handler for Ignore {
+    ///     fn handle(&self) -> IrqReturn {
+    ///         IrqReturn::Handled
+    ///     }
+    /// }
+    ///
+    /// let dev = fake_device!(c"msi_hint", 8);
+    /// let table = Table::new(dev.as_ref(), c"ims", 16, Recorder::default())?;
+    /// let irq = table
+    ///     .alloc(5)?
+    ///     .request_irq(Flags::TRIGGER_NONE, c"ignore", Ignore)?;
+    ///
+    /// assert_eq!(irq.hint_affinity(CpuId::from_i32(0)).is_ok(), cfg!(CONFIG_SMP));
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn hint_affinity(&self, cpu: Option<CpuId>) -> Result {
+        let mask = cpu.map_or(ptr::null(), |cpu| {
+            // SAFETY: By the type invariant of `CpuId` there is such a CPU.
+            unsafe { bindings::get_cpu_mask(cpu.as_u32()) }
+        });
+
+        self.handling.hinted.store(true, Relaxed);
+        // SAFETY: `irq_update_affinity_hint()` takes any number, and null or a mask which has to
+        // stay where it is. The masks of single CPUs are static.
+        to_result(unsafe { bindings::irq_update_affinity_hint(self.vector.irq(), mask) })
     }
 
     /// Disables the interrupt, until [`Interrupt::enable`] is called.
@@ -115,10 +176,6 @@ impl<'a, T, B: Backing> Interrupt<'a, T, B> {
     ///
     /// This may sleep. It must not be called by the handler, for which it waits. The line of INTx
     /// is disabled for the other devices which share it as well.
-    ///
-    /// # Examples
-    ///
-    /// See [`Interrupt::enable`].
     pub fn disable(&self) {
         // SAFETY: `disable_irq()` takes any number. This is one of an interrupt which exists, as it
         // does as long as the vector.
@@ -378,10 +435,6 @@ impl<'a, T, B: Backing> Interrupt<'a, T, B> {
 
 /// An interrupt is disabled as long as this exists. Made by [`Interrupt::disabled`].
 ///
-/// # Examples
-///
-/// See [`Interrupt::disabled`].
-///
 /// # Invariants
 ///
 /// The interrupt was disabled once for this.
@@ -390,10 +443,6 @@ pub struct Disabled<'i, 'a, T, B: Backing = super::Pci>(&'i Interrupt<'a, T, B>)
 
 impl<'i, 'a, T, B: Backing> Disabled<'i, 'a, T, B> {
     /// Returns the interrupt which is disabled.
-    ///
-    /// # Examples
-    ///
-    /// See [`Interrupt::disabled`].
     #[inline]
     pub fn interrupt(&self) -> &'i Interrupt<'a, T, B> {
         self.0
@@ -448,7 +497,10 @@ impl<'a, B: Backing> Vector<'a, B> {
         // INVARIANT: The handler was installed above, on this vector. The C side frees one by
         // itself only when the device is unbound. It is disabled if the flags say so.
         Ok(Interrupt {
-            handling: Handling(installed),
+            handling: Handling {
+                installed,
+                hinted: Atomic::new(false),
+            },
             vector: self,
             enabled: Atomic::new(!is_disabled(flags)),
         })
@@ -685,10 +737,6 @@ impl<'a, B: Backing> Vector<'a, B> {
     /// # Safety
     ///
     /// As for [`Vector::request_irq_with_lt`].
-    ///
-    /// # Examples
-    ///
-    /// See [`Vector::request_irq_with_lt`].
     pub unsafe fn request_threaded_irq_with_lt<T, E>(
         self,
         flags: Flags,

@@ -184,10 +184,6 @@ impl<B: Backing + 'static> Drop for Borrower<B> {
 
 impl<B: Backing + 'static> Lent<B> {
     /// Makes a vector one which can be lent.
-    ///
-    /// # Examples
-    ///
-    /// See [`Lent`].
     pub fn new(vector: Vector<'_, B>) -> Result<Self> {
         let dev = vector.device();
         // SAFETY:
@@ -220,10 +216,6 @@ impl<B: Backing + 'static> Lent<B> {
     /// A mutex is held meanwhile, so this may sleep, and `f` must not use this vector by another
     /// way, nor wait for somebody who does. It must not be called by a threaded handler of the
     /// vector, which knows it anyway.
-    ///
-    /// # Examples
-    ///
-    /// See [`LentRef`].
     pub fn try_access_with<R>(&self, f: impl for<'a> FnOnce(LentRef<'a, B>) -> R) -> Option<R> {
         self.state
             .lock()
@@ -243,10 +235,6 @@ impl<B: Backing + 'static> Lent<B> {
     /// - `ENODEV` if the device of the table is unbound already
     /// - `EINVAL` with [`Flags::NO_AUTOEN`], as nothing would enable the interrupt
     /// - an error of [`Vector::request_irq`]
-    ///
-    /// # Examples
-    ///
-    /// See [`Lent`].
     pub fn request_irq<T, E>(
         &self,
         dev: &Device<Bound>,
@@ -405,30 +393,18 @@ pub struct LentRef<'a, B: Backing + 'static = super::Pci>(&'a Vector<'a, B>);
 
 impl<'a, B: Backing + 'static> LentRef<'a, B> {
     /// Returns what is behind the table of the vector, see [`Vector::store`].
-    ///
-    /// # Examples
-    ///
-    /// See [`LentRef`].
     #[inline]
     pub fn store(&self) -> &'a B {
         self.0.store()
     }
 
     /// Moves the interrupt to other CPUs, see [`Vector::set_affinity`].
-    ///
-    /// # Examples
-    ///
-    /// See [`LentRef`].
     #[inline]
     pub fn set_affinity(&self, mask: &Cpumask) -> Result {
         self.0.set_affinity(mask)
     }
 
     /// Returns the message, see [`Vector::message`].
-    ///
-    /// # Examples
-    ///
-    /// See [`Lent`].
     #[inline]
     pub fn message(&self) -> Result<Message> {
         self.0.message()
@@ -456,10 +432,6 @@ fn lock_class() -> (&'static CStr, Pin<&'static LockClassKey>) {
 /// Made by [`Lent::request_irq`] and [`Lent::request_threaded_irq`]. Dropping it frees the handler,
 /// which does not run any more after that. The vector can be borrowed again then.
 ///
-/// # Examples
-///
-/// See [`Lent`].
-///
 /// # Invariants
 ///
 /// The handler was installed, and is freed when `_borrower` is dropped, or before.
@@ -472,10 +444,6 @@ pub struct LentInterrupt<T, B: Backing + 'static = super::Pci> {
 
 impl<T, B: Backing + 'static> LentInterrupt<T, B> {
     /// Returns the handler.
-    ///
-    /// # Examples
-    ///
-    /// See [`Lent`].
     #[inline]
     pub fn handler(&self) -> &T {
         self.installed.handler()
@@ -485,10 +453,6 @@ impl<T, B: Backing + 'static> LentInterrupt<T, B> {
     ///
     /// This may sleep, and holds the mutex of [`Lent::try_access_with`] meanwhile. It does nothing
     /// when the vector was freed.
-    ///
-    /// # Examples
-    ///
-    /// See [`Lent`].
     pub fn synchronize(&self) {
         if let Some(vector) = &self.state.lock().vector {
             // SAFETY: `synchronize_irq()` takes any number. This is one of an interrupt which

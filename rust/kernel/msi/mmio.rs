@@ -83,10 +83,6 @@ pub struct Layout {
 
 impl Layout {
     /// An MSI-X table (PCIe 6.0, 7.7.2).
-    ///
-    /// # Examples
-    ///
-    /// See [`Layout`].
     pub const MSIX: Self = Self {
         base: 0,
         stride: 16,
@@ -102,10 +98,6 @@ impl Layout {
 ///
 /// Implemented by `pci::Bar`, `IoMem` and `ExclusiveIoMem`, by their device-managed variants, and
 /// by an [`Arc`] of any of them, for a driver which needs the mapping for other registers as well.
-///
-/// # Examples
-///
-/// See [`Mmio`].
 ///
 /// # Safety
 ///
@@ -196,10 +188,6 @@ impl_mapping!(pci::Bar<'_, SIZE>, pci::DevresBar<SIZE>);
 /// The C side does the accesses, so a driver only says where the registers are. The mapping belongs
 /// to the table, and is there as long as one of its vectors.
 ///
-/// # Examples
-///
-/// See [`Table::mmio`]. With a BAR of a PCI device, which the driver uses as well:
-///
 /// ```
 /// # #![cfg(CONFIG_PCI)]
 /// use kernel::{
@@ -241,10 +229,6 @@ impl<M: Mapping, C: ForeignOwnable + Send + Sync + 'static> Backing for Mmio<M, 
 
 impl<M> Mmio<M> {
     /// A store of this layout in `mapping`.
-    ///
-    /// # Examples
-    ///
-    /// See [`Table::mmio`].
     #[inline]
     pub const fn new(layout: Layout, mapping: M) -> Self {
         Self {
@@ -338,10 +322,6 @@ impl<M, C: ForeignOwnable + 'static> Mmio<M, C> {
     }
 
     /// Returns the mapping.
-    ///
-    /// # Examples
-    ///
-    /// See [`Table::mmio`].
     #[inline]
     pub fn mapping(&self) -> &M {
         &self.mapping

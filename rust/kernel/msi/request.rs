@@ -76,10 +76,6 @@ pub struct Request<'r, C = ()> {
 
 impl<'r> Request<'r> {
     /// The vector of this label.
-    ///
-    /// # Examples
-    ///
-    /// See [`Request`].
     #[inline]
     pub const fn at(label: u32) -> Self {
         Self {
@@ -141,20 +137,12 @@ impl<'r> Request<'r> {
     }
 
     /// The vector of the lowest free label of the table.
-    ///
-    /// # Examples
-    ///
-    /// See [`Table::alloc`](super::Table::alloc).
     #[inline]
     pub fn any() -> Self {
         Self::range(..)
     }
 
     /// Gives the vector a cookie, which it owns from then on.
-    ///
-    /// # Examples
-    ///
-    /// See [`Request`].
     #[inline]
     pub fn cookie<C>(self, cookie: C) -> Request<'r, C> {
         Request {
@@ -215,10 +203,6 @@ impl<'r> Request<'r> {
 
 impl<'r, C> Request<'r, C> {
     /// Gives the interrupt of the vector an affinity.
-    ///
-    /// # Examples
-    ///
-    /// See [`Affinity`].
     #[inline]
     pub fn affinity(self, affinity: &'r Affinity) -> Self {
         self.affinities(core::slice::from_ref(affinity))
@@ -226,10 +210,6 @@ impl<'r, C> Request<'r, C> {
 
     /// Gives the interrupt of each vector of [`Table::alloc_many`](super::Table::alloc_many) an
     /// affinity.
-    ///
-    /// # Examples
-    ///
-    /// See [`Affinity`].
     #[inline]
     pub fn affinities(mut self, affinities: &'r [Affinity]) -> Self {
         self.affinities = Some(affinities);
@@ -239,10 +219,6 @@ impl<'r, C> Request<'r, C> {
     /// Spreads the vectors of [`Table::alloc_many`](super::Table::alloc_many) over the CPUs.
     ///
     /// This is instead of [`Request::affinities`].
-    ///
-    /// # Examples
-    ///
-    /// See [`Spread`].
     #[inline]
     pub fn spread(mut self, spread: &'r Spread) -> Self {
         self.spread = Some(spread);
@@ -342,10 +318,6 @@ pub trait Cookies<C>: private::NextCookie<C> {}
 impl<C, T: private::NextCookie<C>> Cookies<C> for T {}
 
 /// Cookies for vectors, one for each. Made by [`Request::cookies`].
-///
-/// # Examples
-///
-/// See [`Request::cookies`].
 #[derive(Clone, Copy, Debug)]
 pub struct Each<I>(I);
 

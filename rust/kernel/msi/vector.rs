@@ -132,10 +132,6 @@ impl<B: Backing> VectorRef<B> {
     /// Returns the Linux interrupt number.
     ///
     /// In [`Store::init_vector`](super::Store::init_vector) there may be none yet, and this is 0.
-    ///
-    /// # Examples
-    ///
-    /// See [`VectorRef`].
     #[inline]
     pub fn irq(&self) -> u32 {
         // SAFETY: By the type invariants the vector is valid.
@@ -174,10 +170,6 @@ impl<B: Backing> VectorRef<B> {
     }
 
     /// Returns the label: MSI-X table index, MSI message number, or entry number of the store.
-    ///
-    /// # Examples
-    ///
-    /// See [`VectorRef`].
     #[inline]
     pub fn label(&self) -> u32 {
         // SAFETY: By the type invariants the vector is valid.
@@ -185,10 +177,6 @@ impl<B: Backing> VectorRef<B> {
     }
 
     /// Returns the cookie which the vector was allocated with, see [`Request::cookie`].
-    ///
-    /// # Examples
-    ///
-    /// See [`Request`].
     #[inline]
     pub fn cookie(&self) -> <B::Cookie as ForeignOwnable>::Borrowed<'_> {
         // SAFETY: By the type invariants the vector is valid, and its cookie comes from
@@ -230,9 +218,6 @@ pub struct Vector<'a, B: Backing = super::Pci> {
     ptr: NonNull<bindings::msi_vector>,
     table: ARef<Inner<'a, B>>,
 }
-
-/// The room for some vectors is that for twice as many pointers.
-type Halves = [*mut c_void; 2];
 
 // SAFETY: The functions that take a `struct msi_vector`, and those which free it, may be called
 // from any thread. The cookie is `Send`. So is the reference to the table, as `Inner` is `Send` and
@@ -283,8 +268,6 @@ impl<'a, B: Backing> Vector<'a, B> {
         count: RangeInclusive<u32>,
         vectors: &mut Vec<Self, A>,
     ) -> Result<usize> {
-        const { assert!(size_of::<Self>() == size_of::<Halves>()) };
-
         // SAFETY: By the type invariants of `Inner` the table is valid.
         let size = NonZeroU32::new(unsafe { bindings::msi_table_size(table.ptr.as_ptr()) });
         let (min, max) = (*count.start(), *count.end());
@@ -306,14 +289,13 @@ impl<'a, B: Backing> Vector<'a, B> {
         let enough = limit.saturating_add(1);
         let (min, max) = (min.min(enough), max.min(enough));
 
-        // The only allocation, if any. There is room for the pointers to the vectors, in front, and
-        // for the cookies behind them. Too much may have been asked for, which is no reason to
-        // warn.
-        vectors.reserve(max as usize, GFP_KERNEL | __GFP_NOWARN)?;
-        let room = vectors.spare_capacity_mut().as_mut_ptr();
-        let ptrs = room.cast::<*mut bindings::msi_vector>();
-        // SAFETY: In bounds, since a vector has the size of two pointers.
-        let cookies = unsafe { room.cast::<*mut c_void>().add(max as usize) };
+        // Too much may have been asked for, which is no reason to warn. What comes after the
+        // allocation of the vectors can not fail.
+        let flags = GFP_KERNEL | __GFP_NOWARN;
+        let owned = if is_owned::<B::Cookie>() { max } else { 0 };
+        vectors.reserve(max as usize, flags)?;
+        let mut ptrs = KVVec::from_elem(ptr::null_mut(), max as usize, flags)?;
+        let mut cookies = KVVec::from_elem(ptr::null_mut(), owned as usize, flags)?;
 
         let mut n: u32 = 0;
         let mut cookie = ptr::null_mut();
@@ -322,9 +304,8 @@ impl<'a, B: Backing> Vector<'a, B> {
                 break;
             };
             cookie = next.into_foreign();
-            if is_owned::<B::Cookie>() {
-                // SAFETY: In bounds, since there is room for `max` cookies.
-                unsafe { cookies.add(n as usize).write(cookie) };
+            if let Some(slot) = cookies.get_mut(n as usize) {
+                *slot = cookie;
             }
             n += 1;
         }
@@ -333,7 +314,7 @@ impl<'a, B: Backing> Vector<'a, B> {
             // One `()` is like the other.
             cookie,
             cookies: if is_owned::<B::Cookie>() {
-                cookies
+                cookies.as_mut_ptr()
             } else {
                 ptr::null_mut()
             },
@@ -346,48 +327,28 @@ impl<'a, B: Backing> Vector<'a, B> {
         // - The request is valid, and not used after the call. There are `n` cookies, which the
         //   operations of a table of `B` expect, and at least as many affinities, if any. The C
         //   side does not write to them.
-        // - There is room for `n` pointers, which is not that of the cookies.
+        // - There is room for `n` pointers.
         let res = to_count(unsafe {
-            bindings::msi_table_alloc_vectors(table.ptr.as_ptr(), &req, min, n, ptrs)
+            bindings::msi_table_alloc_vectors(table.ptr.as_ptr(), &req, min, n, ptrs.as_mut_ptr())
         });
         let len = *res.as_ref().unwrap_or(&0);
 
-        let unused = if is_owned::<B::Cookie>() {
-            len..n as usize
-        } else {
-            0..0
-        };
-        for i in unused {
+        for &cookie in cookies.iter().take(n as usize).skip(len) {
             // SAFETY: The cookie comes from `into_foreign` above. There is no vector for it.
-            drop(unsafe { B::Cookie::from_foreign(cookies.add(i).read()) });
+            drop(unsafe { B::Cookie::from_foreign(cookie) });
         }
         res?;
 
-        // They fit into memory, so there are not too many for an `int`.
-        table.get(len as i32);
-        let table = ARef::into_raw(table.clone());
-        // From the last one on, as a vector takes the place of two pointers.
-        for i in (0..len).rev() {
-            // SAFETY: The C side has written `len` pointers. Those up to this one have not been
-            // overwritten, as the vectors behind begin at the place of pointer `2 * (i + 1)`.
-            let ptr = unsafe { ptrs.add(i).read() };
-
+        for ptr in ptrs.iter().take(len).copied().filter_map(NonNull::new) {
             // INVARIANT: The vector was just allocated from the table with this cookie. The C side
             // frees a vector by itself only when the device is unbound.
             let vector = Self {
-                // SAFETY: The C side returns valid vectors.
-                ptr: unsafe { NonNull::new_unchecked(ptr) },
-                // SAFETY: The table is valid, and has been told of this handle.
-                table: unsafe { ARef::from_raw(table) },
+                ptr,
+                table: table.clone(),
             };
-            // SAFETY: In bounds, since there is room for `max` vectors, and properly aligned.
-            unsafe { room.cast::<Self>().add(i).write(vector) };
+            // There is room.
+            let _ = vectors.push_within_capacity(vector);
         }
-        // SAFETY: The one more which was counted by `clone` above.
-        unsafe { Inner::put(table, 1) };
-
-        // SAFETY: The next `len` elements, of at most `max`, have just been written.
-        unsafe { vectors.inc_len(len) };
 
         Ok(len)
     }
@@ -396,10 +357,6 @@ impl<'a, B: Backing> Vector<'a, B> {
     ///
     /// This is faster than dropping them one by one, in particular with vectors which were
     /// allocated together and in the order of allocation. It allocates nothing.
-    ///
-    /// # Examples
-    ///
-    /// See [`Table::alloc_many`](super::Table::alloc_many).
     #[inline]
     pub fn free_many<A: Allocator>(mut vectors: Vec<Self, A>) {
         Self::free_all(&mut vectors);
@@ -408,10 +365,6 @@ impl<'a, B: Backing> Vector<'a, B> {
     /// Frees all of these vectors, and leaves their room.
     ///
     /// Like [`Vector::free_many`].
-    ///
-    /// # Examples
-    ///
-    /// See [`Table::alloc_many_into`](super::Table::alloc_many_into).
     pub fn free_all<A: Allocator>(vectors: &mut Vec<Self, A>) {
         let mut batch = Batch::new();
 
@@ -568,10 +521,6 @@ impl<'a, B: Backing> Vector<'a, B> {
     /// Returns the CPUs which the interrupt does go to, out of its [affinity](Vector::affinity).
     ///
     /// There may be none as long as there is no handler. It may change at any time.
-    ///
-    /// # Examples
-    ///
-    /// See [`Vector::affinity`].
     pub fn effective_affinity(&self) -> Result<CpumaskVar> {
         #[cfg(CONFIG_GENERIC_IRQ_EFFECTIVE_AFF_MASK)]
         {

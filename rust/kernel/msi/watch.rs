@@ -439,20 +439,12 @@ impl<W: Watcher, V: Watchable> Watch<W, V> {
 
 impl<W, V: Watchable> Watch<W, V> {
     /// Returns the watcher.
-    ///
-    /// # Examples
-    ///
-    /// See [`Watch`].
     #[inline]
     pub fn watcher(&self) -> &W {
         &self.watching.watcher
     }
 
     /// Returns what is watched.
-    ///
-    /// # Examples
-    ///
-    /// See [`Watch`].
     #[inline]
     pub fn target(&self) -> &V {
         &self.target
