@@ -42,7 +42,7 @@ MODEL = ['model: operations', 'model: faults', 'shared: vectors', 'raised',
 IGB = ['igb: raised', 'igb: raised while disabled',
        'igb: raised by virtual functions', 'igb: moves', 'igb: reregistered',
        'igb: allocated', 'igb: freed', 'igb: refused', 'igb: resets',
-       'igb: offline']
+       'igb: offline', 'igb: read']
 REMOVAL = ['removal: rounds', 'removal: delivered', 'removal: moves']
 # What the model believes is wrong, for once: of a label which was freed.
 PLANTED = []

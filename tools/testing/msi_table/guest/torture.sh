@@ -3,7 +3,8 @@
 #
 # The torture tests which are in the kernel. TASK=model: random operations on
 # fake devices, against a model. TASK=igb: the MSI-X tables of igb devices under
-# change, and a CPU which comes and goes. For DURATION= seconds, from SEED= on.
+# change, and a CPU which comes and goes, while everything that tells of interrupts is
+# read, and irqbalance moves them. For DURATION= seconds, from SEED= on.
 . /guest/common.sh
 . /guest/failslab.sh
 
@@ -37,6 +38,30 @@ come_and_go() {
 	[ "$(cat $cpu1)" = 1 ] && [ "$offline" -gt 0 ]
 }
 
+# Whatever there is of interrupts, which may go while it is read
+read_all() {
+	rounds=0
+	while [ ! -e /tmp/over ]; do
+		find /proc/interrupts /proc/irq /sys/kernel/irq /sys/kernel/debug/irq \
+			/sys/bus/pci/devices/*/msi_irqs -type f 2>/dev/null |
+			xargs cat >/dev/null 2>&1
+		rounds=$((rounds + 1))
+	done
+	say "torture: igb: read $rounds"
+	[ "$rounds" -gt 0 ]
+}
+
+balance() { # As a daemon, which looks each second
+	mkdir -p /run/irqbalance
+	irqbalance --foreground --interval=1 >/tmp/irqbalance 2>&1 &
+	balancer=$!
+	sleep 1
+}
+balances() {
+	quote </tmp/irqbalance
+	kill "$balancer" && ! grep WARNING /tmp/irqbalance
+}
+
 say "KTAP version 1"
 start=$(irqs)
 case $TASK in
@@ -50,12 +75,17 @@ model)
 		torture msi_table_torture
 	;;
 igb)
+	[ ! -x /bin/irqbalance ] || balance
+	read_all &
+	reader=$!
 	come_and_go &
 	pid=$!
 	check "igb: every interrupt arrives, once, where it belongs" \
 		torture msi_table_pci_torture
 	touch /tmp/over
 	check "igb: CPU 1 came and went" wait $pid
+	check "igb: all there is to read was read" wait $reader
+	[ ! -x /bin/irqbalance ] || check "igb: irqbalance went on" balances
 	;;
 *)
 	check "there is a task $TASK" false
