@@ -120,6 +120,7 @@ void pci_table_destroy(struct msi_table *table)
 	struct pci_dev *pdev = to_pci_dev(table->dev);
 
 	pci_msi_table_end(ptable);
+	/* Pairs with cmpxchg() by whoever claims the capability next. */
 	smp_store_release(&pdev->msi_table, NULL);
 	kfree(ptable);
 }
@@ -231,6 +232,7 @@ struct msi_table *pci_allocate_msi_table(struct pci_dev *pdev, unsigned int flag
 
 	ret = msi_table_register(&ptable->table);
 	if (ret) {
+		/* As in pci_table_destroy() */
 		smp_store_release(&pdev->msi_table, NULL);
 		return ERR_PTR(ret);
 	}

@@ -375,9 +375,9 @@ impl<'a, S: Store> Table<'a, S> {
     /// # Safety
     ///
     /// The caller must not `mem::forget()` the returned [`Table`], a [`Vector`](super::Vector)
-    /// allocated from it or an [`Interrupt`](super::Interrupt) made of one, nor keep them from being
-    /// dropped in any other way, before what `S` borrows ends: the methods of the store may be
-    /// called until the last of them is dropped, or the device unbound.
+    /// allocated from it or an [`Interrupt`](super::Interrupt) made of one, nor keep them from
+    /// being dropped in any other way, before what `S` borrows ends: the methods of the store may
+    /// be called until the last of them is dropped, or the device unbound.
     ///
     /// # Examples
     ///
