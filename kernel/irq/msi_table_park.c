@@ -365,9 +365,23 @@ void msi_tables_trim(void)
 }
 
 /**
+ * msi_tables_nr_given_back - How many interrupts of parked vectors were given back, ever
+ *
+ * Context: Any.
+ *
+ * Return: Their number, for msi_tables_give_back()
+ */
+int msi_tables_nr_given_back(void)
+{
+	return atomic_read(&msi_tables_given_back);
+}
+
+/**
  * msi_tables_give_back - See whether an allocation which failed is worth another try
  * @ret:	What it returned: an error, or a positive number of interrupts which could
  *		have been had
+ * @before:	msi_tables_nr_given_back() before the allocation. Others may have failed,
+ *		and given everything back, meanwhile.
  *
  * What it was short of may be held by parked vectors, which are given back. This is for
  * those who allocate interrupts without a table.
@@ -376,14 +390,12 @@ void msi_tables_trim(void)
  *
  * Return: true if something was given back
  */
-bool msi_tables_give_back(int ret)
+bool msi_tables_give_back(int ret, int before)
 {
-	int before = atomic_read(&msi_tables_given_back);
-
 	if (ret != -ENOSPC && ret != -ENOMEM && ret <= 0)
 		return false;
 	msi_tables_trim();
-	return atomic_read(&msi_tables_given_back) != before;
+	return msi_tables_nr_given_back() != before;
 }
 
 static void msi_tables_trim_work(struct work_struct *work)
