@@ -930,13 +930,22 @@ void msi_vector_free_irq(struct msi_vector *vector)
 }
 EXPORT_SYMBOL_GPL(msi_vector_free_irq);
 
+/* A driver's hint goes with its handler. The line of INTx may have that of another device. */
+static void msi_irq_drop_hint(struct msi_vector *vector, unsigned int irq)
+{
+#ifdef CONFIG_SMP
+	if (vector->table->backend->kind != MSI_TABLE_INTX && irq_to_desc(irq)->affinity_hint)
+		irq_update_affinity_hint(irq, NULL);
+#endif
+}
+
 /**
  * msi_vector_free_handler - Free one handler of a vector which several share
  * @vector:	Vector to free the handler of
  * @dev_id:	Cookie which msi_vector_request_irq() was given for it
  *
  * Does nothing when the vector has no such handler. It does not run any more when
- * this returns.
+ * this returns, and a hint for the affinity is gone, except for INTx.
  *
  * Context: As msi_vector_free_irq()
  */
@@ -944,8 +953,10 @@ void msi_vector_free_handler(struct msi_vector *vector, void *dev_id)
 {
 	unsigned int irq = msi_vector_irq(vector);
 
-	if (msi_vector_forget_handler(vector, dev_id))
-		kfree_const(free_irq(irq, dev_id));
+	if (!msi_vector_forget_handler(vector, dev_id))
+		return;
+	msi_irq_drop_hint(vector, irq);
+	kfree_const(free_irq(irq, dev_id));
 }
 EXPORT_SYMBOL_GPL(msi_vector_free_handler);
 

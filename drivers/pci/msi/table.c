@@ -58,7 +58,7 @@ static int pci_intx_table_alloc(struct pci_msi_table *ptable, struct msi_vector 
 {
 	struct pci_dev *pdev = to_pci_dev(ptable->table.dev);
 
-	if (!pdev->irq || (vectors && vectors[0]->label))
+	if (!pdev->irq || pdev->irq == IRQ_NOTCONNECTED || (vectors && vectors[0]->label))
 		return -EOPNOTSUPP;
 	pci_intx(pdev, 1);
 	ptable->live += !!vectors;

@@ -110,8 +110,10 @@ TRACE_EVENT(msi_vector_request,
 		__assign_str(device);
 		__assign_str(table);
 		__entry->label = label;
+		const struct cpumask *mask = irq_get_effective_affinity_mask(irq);
+
 		__entry->irq = irq;
-		__entry->cpu = cpumask_first(irq_get_effective_affinity_mask(irq));
+		__entry->cpu = mask ? cpumask_first(mask) : nr_cpu_ids;
 		__entry->error = error;
 	),
 	TP_printk("device=%s table=%s label=%u irq=%u cpu=%u error=%d", __get_str(device),

@@ -25,8 +25,7 @@ use crate::{
     prelude::*,
     sync::atomic::{
         Atomic,
-        Full,
-        Relaxed, //
+        Full, //
     },
 };
 use core::{
@@ -61,30 +60,16 @@ pub struct Interrupt<'a, T, B: Backing = super::Pci> {
 ///
 /// The handler is installed on its vector, which is owned, and not dropped before this. Everybody
 /// who frees either other than this type and the owner does so when the device is unbound.
-struct Handling<T, B: Backing> {
-    installed: Pin<KBox<Installed<T, B>>>,
-
-    /// Whether there may be a hint, of which free_irq() would warn.
-    hinted: Atomic<bool>,
-}
+struct Handling<T, B: Backing>(Pin<KBox<Installed<T, B>>>);
 
 impl<T, B: Backing> Drop for Handling<T, B> {
     #[inline]
     fn drop(&mut self) {
-        let vector = self.installed.vector();
-
-        if self.hinted.load(Relaxed) {
-            // SAFETY: The vector is valid, see below. `irq_update_affinity_hint()` takes any
-            // number, and null for no hint.
-            unsafe {
-                bindings::irq_update_affinity_hint(bindings::msi_vector_irq(vector), ptr::null())
-            };
-        }
         // SAFETY: By the type invariants the vector is valid: it is not dropped yet, nor is the
         // device unbound. Nobody else installs or frees a handler on it at the same time: whoever
         // does has a vector which he owns, and that of this handler is in an `Interrupt`; or is the
         // C side when the device is unbound.
-        unsafe { bindings::msi_vector_free_irq(vector) };
+        unsafe { bindings::msi_vector_free_irq(self.0.vector()) };
     }
 }
 
@@ -92,7 +77,7 @@ impl<'a, T, B: Backing> Interrupt<'a, T, B> {
     /// Returns the handler.
     #[inline]
     pub fn handler(&self) -> &T {
-        self.handling.installed.handler()
+        self.handling.0.handler()
     }
 
     /// Returns the vector.
@@ -119,6 +104,7 @@ impl<'a, T, B: Backing> Interrupt<'a, T, B> {
     /// # Errors
     ///
     /// - `EINVAL` if the kernel is for one CPU only
+    /// - `EOPNOTSUPP` for INTx, whose line may be shared with other devices
     ///
     /// # Examples
     ///
@@ -157,12 +143,19 @@ impl<'a, T, B: Backing> Interrupt<'a, T, B> {
     /// # Ok::<(), Error>(())
     /// ```
     pub fn hint_affinity(&self, cpu: Option<CpuId>) -> Result {
+        // SAFETY: The vector is valid, and so is its table.
+        let kind = unsafe {
+            bindings::msi_table_kind(bindings::msi_vector_table(self.handling.0.vector()))
+        };
+        if kind == bindings::MSI_TABLE_INTX {
+            return Err(EOPNOTSUPP);
+        }
+
         let mask = cpu.map_or(ptr::null(), |cpu| {
             // SAFETY: By the type invariant of `CpuId` there is such a CPU.
             unsafe { bindings::get_cpu_mask(cpu.as_u32()) }
         });
 
-        self.handling.hinted.store(true, Relaxed);
         // SAFETY: `irq_update_affinity_hint()` takes any number, and null or a mask which has to
         // stay where it is. The masks of single CPUs are static.
         to_result(unsafe { bindings::irq_update_affinity_hint(self.vector.irq(), mask) })
@@ -497,10 +490,7 @@ impl<'a, B: Backing> Vector<'a, B> {
         // INVARIANT: The handler was installed above, on this vector. The C side frees one by
         // itself only when the device is unbound. It is disabled if the flags say so.
         Ok(Interrupt {
-            handling: Handling {
-                installed,
-                hinted: Atomic::new(false),
-            },
+            handling: Handling(installed),
             vector: self,
             enabled: Atomic::new(!is_disabled(flags)),
         })
