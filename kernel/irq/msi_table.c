@@ -286,7 +286,8 @@ static int msi_table_alloc_irqs(struct msi_table *table, const struct msi_vector
 
 	while (done < n) {
 		unsigned int run = single ? 1 : msi_table_next_run(vectors + done, n - done);
-		unsigned int dropped, given_back = atomic_read(&msi_tables_given_back);
+		int given_back = msi_tables_nr_given_back();
+		unsigned int dropped;
 
 		if (vectors[done]->parked)
 			ret = msi_vector_unpark(vectors[done]) ? : 1;
@@ -304,8 +305,7 @@ static int msi_table_alloc_irqs(struct msi_table *table, const struct msi_vector
 			 */
 			trimmed = true;
 			dropped = msi_table_drop_parked(table, vectors + done, n - done);
-			msi_tables_trim();
-			if (!dropped && atomic_read(&msi_tables_given_back) == given_back)
+			if (!msi_tables_give_back(ret, given_back) && !dropped)
 				break;
 		} else {
 			break;

@@ -22,7 +22,6 @@ struct shrinker;
 struct shrink_control;
 unsigned long msi_tables_shrink(struct shrinker *shrinker, struct shrink_control *sc);
 extern unsigned int msi_table_max_parked;
-extern atomic_t msi_tables_given_back;
 extern struct irq_chip msi_cut_off_chip;
 extern struct mutex msi_tables_mutex;
 extern struct list_head msi_tables;

@@ -47,7 +47,7 @@ MODULE_PARM_DESC(max_parked, "Free vectors which a table keeps for reuse, 0 for 
 static struct percpu_counter msi_tables_parked;
 
 /* How many were given back, ever */
-atomic_t msi_tables_given_back;
+static atomic_t msi_tables_given_back;
 
 /*
  * The flow handler of a parked interrupt. The message was still on its way when
@@ -351,7 +351,7 @@ void msi_table_trim(struct msi_table *table)
  * msi_tables_trim - Give back the interrupts of all parked vectors
  *
  * Those which somebody else is giving back are given back, too, when this
- * returns. msi_tables_given_back counts all of them.
+ * returns. msi_tables_nr_given_back() counts all of them.
  *
  * Context: May sleep.
  */
@@ -383,8 +383,7 @@ int msi_tables_nr_given_back(void)
  * @before:	msi_tables_nr_given_back() before the allocation. Others may have failed,
  *		and given everything back, meanwhile.
  *
- * What it was short of may be held by parked vectors, which are given back. This is for
- * those who allocate interrupts without a table.
+ * What it was short of may be held by parked vectors of any table, which are given back.
  *
  * Context: May sleep. Not with the lock of any device's MSI descriptors.
  *
