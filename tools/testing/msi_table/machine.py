@@ -40,7 +40,9 @@ KTAP_START = re.compile(r'^(?=KTAP version 1$)', re.MULTILINE)
 
 EDU = 'edu,dma_mask=0xffffffff'
 PLAIN = ['-device', EDU]
-INTEL = ['-device', 'intel-iommu,intremap=on', *PLAIN]
+# With EIM the kernel has its CPUs in x2APIC mode, see ONE_THREAD.
+REMAP = ['-device', 'intel-iommu,intremap=on,eim=on']
+INTEL = [*REMAP, *PLAIN]
 INTEL_CM = ['-device', 'intel-iommu,intremap=on,caching-mode=on', *PLAIN]
 # A message that the edu writes by DMA has no requester id, and the IOMMU takes
 # it for one of the IOAPIC, which QEMU says is 00:14.0: so that is where the edu
@@ -60,6 +62,15 @@ CARDS = ['-device', 'pcie-root-port,id=port1,chassis=1',
 BOOT = 'loglevel=8 printk.time=0 printk.devkmsg=on panic=-1'
 if os.environ.get('COVERAGE'):
     BOOT += ' COVERAGE=1'
+
+
+# When a card comes or goes, when a function is reset and while the machine wakes up it
+# changes where registers are. QEMU 10.0, which has a thread for each CPU, may take a
+# write of a CPU at that time for one to somewhere else: mostly one to its local APIC,
+# and where that was an end of interrupt the CPU gets nothing any more of what is not
+# more important. In x2APIC mode the local APIC is not in memory. A machine without it
+# which does such things has one thread for all CPUs.
+ONE_THREAD = 'tcg,thread=single'
 
 
 def qemu(devices, append, build=BUILD, serial='stdio', tcg='tcg', kvm=None):

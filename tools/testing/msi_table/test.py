@@ -16,8 +16,8 @@ import time
 import configure
 import rust_errors
 from machine import (AMD, AMD_APPEND, BUILD, CARDS, HERE, HOST_LOGS, INTEL,
-                     INTEL_CM, LOGS, NOMSI_BUILD, PLAIN, UML_BUILD, Boot, ktap, qemu,
-                 uml)
+                     INTEL_CM, LOGS, NOMSI_BUILD, ONE_THREAD, PLAIN, UML_BUILD, Boot,
+                     ktap, qemu, uml)
 
 # KUnit suites, and single tests, which have to run: one that nobody built, or
 # which finds no device, passes for silence. Those on a fake parent need no machine.
@@ -100,6 +100,8 @@ KUNIT_BOOTS = {
              f'{PATIENT} kunit.timeout=3600',
              [MANY_TEST], False),
 }
+# Without x2APIC, and with what changes where registers are
+RESETTING = ['kunit-plain', 'suspend-plain', 'drivers-nomsi', 'drivers-intx']
 # Suites which take long, in seconds, and those which are not for every day
 TIMEOUTS = {'kunit': 2400, 'fail': 2400, 'drivers': 2400, 'many': 3600}
 BY_NAME = ['many', 'drivers-intx']
@@ -175,6 +177,10 @@ def none_skipped(results):
     return ('nothing skipped', not skipped, '\n'.join(skipped))
 
 
+def threads(name):
+    return ONE_THREAD if name in RESETTING else 'tcg'
+
+
 def suite_config():
     have = configure.options((BUILD / '.config').read_text())
     for option, line in configure.wanted(
@@ -190,7 +196,7 @@ def suite_kunit(name):
         append += f' kunit.filter_glob={TEST}'
         wanted, may_skip = [], True
     command = uml(append, UML_BUILD, '1G') if devices is UML else \
-        qemu([*devices, *CARDS], append)
+        qemu([*devices, *CARDS], append, tcg=threads(name))
     boot = Boot(name, command, TIMEOUTS.get(name, 900))
     hostile = sum(map(int, HOSTILE.findall(boot.console)))
     if hostile:
@@ -215,7 +221,7 @@ def suite_guest(name):
     with DISK.open('ab') as disk:
         disk.truncate(16 << 20)
     boot = Boot(name, qemu(devices, f'kunit.enable=0 {append}',
-                           GUEST_BUILDS.get(name, BUILD)),
+                           GUEST_BUILDS.get(name, BUILD), tcg=threads(name)),
                 TIMEOUTS.get(name, 900))
     if message:
         yield ('interrupts are remapped', message in boot.console,

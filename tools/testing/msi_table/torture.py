@@ -26,9 +26,8 @@ import test
 KCSAN_BUILD = machine.BUILDS / 'build-kcsan'
 
 # The edu device in a slot. Native hotplug is what is left without that of ACPI.
-REMAP = ['-device', 'intel-iommu,intremap=on']
 CARD = {'driver': 'edu', 'id': 'card', 'bus': 'slot0', 'dma_mask': 0xffffffff}
-SLOT = [*REMAP, '-device', 'pcie-root-port,id=slot0,chassis=9,slot=9',
+SLOT = [*machine.REMAP, '-device', 'pcie-root-port,id=slot0,chassis=9,slot=9',
         '-device', ','.join(f'{key}={value}' if key != 'driver' else value
                             for key, value in CARD.items())]
 NATIVE = ['-global', 'ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off']
@@ -63,18 +62,15 @@ SUITES = {
     'rebind': (SLOT, 'RUN=removal TASK=rebind', 15, REMOVAL),
     'suspend': (SLOT, 'RUN=removal TASK=suspend', 10, REMOVAL),
 }
-# A card that comes or goes and a function that is reset change where registers
-# are. QEMU may take a write of a CPU at that time for one to somewhere else, an
-# end of interrupt of the timer, say, after which that CPU gets no more interrupts;
-# or it ends with "iotlb_to_section: Assertion failed". Not if one thread is for all
-# CPUs; but such a machine has no data races, so KCSAN does without resets.
+# What changes where registers are all the time has one thread for all CPUs, see
+# machine.ONE_THREAD: here QEMU also ended with "iotlb_to_section: Assertion failed".
+# But such a machine has no data races, so KCSAN does without resets.
 KCSAN_SUITES = {
     'model-kcsan': SUITES['model-smp'],
     'igb-kcsan': ([*machine.INTEL, *machine.CARDS],
                   'RUN=torture TASK=igb msi_table_pci_torture.resets=0', 15,
                   [figure for figure in IGB if figure != 'igb: resets']),
 }
-ONE_THREAD = 'tcg,thread=single'
 # Besides the time which a suite has: to boot, to measure, to look for leaks
 OVERHEAD = 1200
 # To get to init, which takes a tenth of that
@@ -348,7 +344,8 @@ def suite(name, seconds, seed, build):
                             machine.uml(append, machine.UML_BUILD, '4G'),
                             timeout)
     else:
-        tcg = 'tcg' if needed is MODEL or build == KCSAN_BUILD else ONE_THREAD
+        tcg = 'tcg' if needed is MODEL or build == KCSAN_BUILD else \
+            machine.ONE_THREAD
         command = machine.qemu(devices, append, build, tcg=tcg)
         boot = Boot(f'torture-{name}', command, timeout)
         # Seen once in some hundred boots with one thread, and long before there
