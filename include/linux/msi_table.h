@@ -64,7 +64,9 @@ struct msi_watcher {
 /**
  * struct msi_table_ops - What a device-specific message store implements
  * @write_msg:		Required. Put @msg where the device reads it. The
- *			device may send it at once unless the vector is masked.
+ *			device may send it at once unless the vector is masked,
+ *			which it need not be. A device which may read the slot at
+ *			that time must not find half of @msg there.
  * @clear_msg:		Make the message invalid, so that the device can not
  *			send it. Required without @mask and @unmask. When it is
  *			missing, @write_msg is called with an all-zero message

@@ -52,30 +52,6 @@ struct msi_vector {
 };
 
 /**
- * struct msi_irq_state - What an interrupt is like before a driver has got it
- * @chip:		Chip of the table's domain
- * @chip_data:		Its data
- * @handle_irq:		Flow handler
- * @handler_data:	Its data
- * @name:		Its name
- * @settings:		irq_desc::status_use_accessors
- * @internal:		irq_desc::core_internal_state__do_not_mess_with_it
- * @state:		irq_common_data::state_use_accessors
- * @effective:		The CPU which the parent has chosen, or nr_cpu_ids
- */
-struct msi_irq_state {
-	struct irq_chip		*chip;
-	void			*chip_data;
-	irq_flow_handler_t	handle_irq;
-	void			*handler_data;
-	const char		*name;
-	unsigned int		settings;
-	unsigned int		internal;
-	unsigned int		state;
-	unsigned int		effective;
-};
-
-/**
  * struct msi_table_backend - What a kind of table implements
  * @name:		For debugfs
  * @kind:		As msi_table_kind() says
@@ -179,7 +155,7 @@ struct msi_table {
 	unsigned int				nr_parked;
 	atomic_t				late;
 	struct rw_semaphore			trim_sem;
-	struct msi_irq_state			fresh;
+	struct irq_desc_state			fresh;
 	struct hlist_head			watchers;
 	struct hlist_head			shared;
 	raw_spinlock_t				watch_lock;
@@ -194,7 +170,7 @@ int msi_table_register(struct msi_table *table);
 void msi_table_unregister(struct msi_table *table);
 void msi_table_changed(struct msi_table *table, const struct msi_desc *desc);
 void msi_table_cut_off(unsigned int irq);
-void msi_table_note_fresh(struct msi_vector *vector, struct irq_desc *desc);
+void msi_table_note_fresh(struct msi_vector *vector);
 #ifdef CONFIG_SYSFS
 struct kernfs_node *msi_irqs_dir(struct device *dev);
 int msi_vector_add_sysfs(struct msi_vector *vector);

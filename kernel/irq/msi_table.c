@@ -510,25 +510,6 @@ struct irq_chip msi_cut_off_chip = {
 	.flags			= IRQCHIP_SKIP_SET_WAKE | IRQCHIP_ONESHOT_SAFE,
 };
 
-/*
- * The names of handlers go with their driver, and /proc/interrupts and others read them.
- * Without memory there is none: what free_irq() returns may be given to kfree().
- */
-static void msi_irq_copy_names(unsigned int irq)
-{
-	struct irq_desc *desc = irq_to_desc(irq);
-	struct irqaction *action;
-
-	guard(mutex)(&desc->request_mutex);
-	for_each_action_of_desc(desc, action) {
-		const char *name = kstrdup(action->name, GFP_KERNEL);
-
-		kmemleak_not_leak(name);
-		guard(raw_spinlock_irq)(&desc->lock);
-		action->name = name;
-	}
-}
-
 /**
  * msi_table_cut_off - Make sure that an interrupt does not touch its device again
  * @irq:	Interrupt which is being leaked
@@ -537,9 +518,9 @@ static void msi_irq_copy_names(unsigned int irq)
  */
 void msi_table_cut_off(unsigned int irq)
 {
-	msi_irq_copy_names(irq);
+	irq_copy_action_names(irq);
 	scoped_irqdesc_get_and_lock(irq, 0)
-		scoped_irqdesc->irq_data.chip = &msi_cut_off_chip;
+		irq_desc_get_irq_data(scoped_irqdesc)->chip = &msi_cut_off_chip;
 }
 
 /*
@@ -556,7 +537,7 @@ static void msi_vector_abandon(struct msi_vector *vector)
 
 	/* The label is taken for ever, by nobody. */
 	xa_store(&table->labels, vector->label, NULL, GFP_KERNEL);
-	msi_irq_copy_names(irq);
+	irq_copy_action_names(irq);
 
 	if (chip->irq_bus_lock)
 		chip->irq_bus_lock(data);
@@ -609,7 +590,7 @@ static bool msi_vector_shutdown(struct msi_vector *vector, struct irq_desc *desc
 	msi_vector_free_irq(vector);
 	/* Other devices have theirs on the line of INTx. */
 	idle = table->backend->kind == MSI_TABLE_INTX ||
-	       !WARN(desc->action, "%s: MSI table %s: irq %u of label %u still has a handler\n",
+	       !WARN(irq_desc_has_action(desc), "%s: MSI table %s: irq %u of label %u still has a handler\n",
 		     dev_name(table->dev), table->name, irq_desc_get_irq(desc), vector->label);
 	if (!idle)
 		msi_vector_abandon(vector);

@@ -11,6 +11,7 @@ void msi_mmio_mask_all(const struct msi_mmio_layout *layout, u32 size);
 bool msi_mmio_layout_valid(const struct msi_mmio_layout *layout, u32 size);
 extern const struct msi_table_ops msi_mmio_ops;
 
+void msi_vector_note_fresh(struct msi_vector *vector, struct irq_desc *desc);
 bool msi_vector_park(struct msi_vector *vector, struct irq_desc *desc);
 int msi_vector_unpark(struct msi_vector *vector);
 void msi_table_take_parked(struct msi_vector *vector, struct xa_state *xas);

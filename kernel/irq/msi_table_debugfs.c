@@ -68,27 +68,25 @@ static void msi_table_show_head(struct seq_file *m, struct msi_table *table)
 static void msi_table_show_vector(struct seq_file *m, struct msi_vector *vector)
 {
 	unsigned int irq = msi_vector_irq(vector);
-	struct irq_desc *desc = irq_to_desc(irq);
-	struct msi_message msg;
 
-	if (!desc)
-		return;
+	scoped_irqdesc_get_and_lock(irq, 0) {
+		struct irq_data *data = irq_desc_get_irq_data(scoped_irqdesc);
+		struct msi_message msg;
 
-	guard(raw_spinlock_irq)(&desc->lock);
-	/* The vector is just being freed, and its MSI descriptor with it. */
-	if (desc->irq_data.chip == &no_irq_chip ||
-	    (vector->table->backend->kind != MSI_TABLE_INTX &&
-	     irq_data_get_msi_desc(&desc->irq_data) != msi_vector_desc(vector)))
-		return;
+		/* The vector is just being freed, and its MSI descriptor with it. */
+		if (data->chip == &no_irq_chip ||
+		    (vector->table->backend->kind != MSI_TABLE_INTX &&
+		     irq_data_get_msi_desc(data) != msi_vector_desc(vector)))
+			return;
 
-	seq_printf(m, "%10u %6u ", vector->label, irq);
-	if (msi_vector_read_msg(vector, &msg))
-		seq_printf(m, "0x%016llx 0x%08x ", msg.address, msg.data);
-	else
-		seq_printf(m, "%-18s %-10s ", "-", "-");
-	/* Counted without the lock, and never mind one more or less */
-	seq_printf(m, "%10lu %*pbl\n", data_race(desc->tot_count),
-		   cpumask_pr_args(irq_data_get_affinity_mask(&desc->irq_data)));
+		seq_printf(m, "%10u %6u ", vector->label, irq);
+		if (msi_vector_read_msg(vector, &msg))
+			seq_printf(m, "0x%016llx 0x%08x ", msg.address, msg.data);
+		else
+			seq_printf(m, "%-18s %-10s ", "-", "-");
+		seq_printf(m, "%10u %*pbl\n", kstat_irqs_usr(irq),
+			   cpumask_pr_args(irq_data_get_affinity_mask(data)));
+	}
 }
 
 static int msi_table_seq_show(struct seq_file *m, void *v)

@@ -15,12 +15,10 @@
 #include <linux/export.h>
 #include <linux/init.h>
 #include <linux/irq.h>
-#include <linux/kernel_stat.h>
 #include <linux/moduleparam.h>
 #include <linux/msi_table_core.h>
 #include <linux/mutex.h>
 #include <linux/percpu_counter.h>
-#include <linux/proc_fs.h>
 #include <linux/shrinker.h>
 #include <linux/string.h>
 #include <linux/workqueue.h>
@@ -49,46 +47,8 @@ static struct percpu_counter msi_tables_parked;
 /* How many were given back, ever */
 static atomic_t msi_tables_given_back;
 
-/*
- * The flow handler of a parked interrupt. The message was still on its way when
- * the vector was freed, or somebody sends what he should not.
- */
-static void msi_irq_handle_parked(struct irq_desc *desc)
-{
-	struct irq_data *data = &desc->irq_data;
-
-	guard(raw_spinlock)(&desc->lock);
-	if (desc->handle_irq == msi_irq_handle_parked) {
-		struct msi_table *table = irq_desc_get_handler_data(desc);
-
-		atomic_inc(&table->late);
-	}
-	msi_cut_off_chip.irq_ack(data);
-	msi_cut_off_chip.irq_eoi(data);
-}
-
-static struct msi_irq_state msi_irq_get_state(struct irq_desc *desc)
-{
-	struct irq_data *data = irq_desc_get_irq_data(desc);
-
-	return (struct msi_irq_state) {
-		.chip		= data->chip,
-		.chip_data	= data->chip_data,
-		.handle_irq	= desc->handle_irq,
-		.handler_data	= irq_desc_get_handler_data(desc),
-		.name		= desc->name,
-		.settings	= desc->status_use_accessors,
-		.internal	= desc->istate,
-		.state		= data->common->state_use_accessors,
-		.effective	= cpumask_first(irq_data_get_effective_affinity_mask(data)),
-	};
-}
-
-/* It is compared byte by byte. */
-static_assert(sizeof(struct msi_irq_state) == 5 * sizeof(void *) + 4 * sizeof(unsigned int));
-
 /**
- * msi_table_note_fresh - Remember what an interrupt is like before a driver has it
+ * msi_vector_note_fresh - Remember what an interrupt is like before a driver has it
  * @vector:	Vector which was just allocated, without any particular affinity
  * @desc:	The descriptor of its interrupt
  *
@@ -98,15 +58,15 @@ static_assert(sizeof(struct msi_irq_state) == 5 * sizeof(void *) + 4 * sizeof(un
  *
  * Context: With the lock of @desc held.
  */
-void msi_table_note_fresh(struct msi_vector *vector, struct irq_desc *desc)
+void msi_vector_note_fresh(struct msi_vector *vector, struct irq_desc *desc)
 {
 	struct msi_table *table = vector->table;
-	struct msi_irq_state state;
+	struct irq_desc_state state;
 
-	if (!table->recycle || irqd_is_activated(&desc->irq_data))
+	if (!table->recycle || irqd_is_activated(irq_desc_get_irq_data(desc)))
 		return;
 
-	state = msi_irq_get_state(desc);
+	irq_desc_get_state(desc, &state);
 	scoped_guard(raw_spinlock, &table->watch_lock) {
 		if (!table->fresh.chip)
 			table->fresh = state;
@@ -114,84 +74,18 @@ void msi_table_note_fresh(struct msi_vector *vector, struct irq_desc *desc)
 	vector->recyclable = !memcmp(&table->fresh, &state, sizeof(state));
 }
 
-/* What the irq core or a parent remembers of the driver, and reset can't reach */
-static bool msi_irq_has_past(struct irq_desc *desc)
+/**
+ * msi_table_note_fresh - Remember what an interrupt is like before a driver has it
+ * @vector:	Vector which was just allocated, without any particular affinity
+ *
+ * For backends.
+ *
+ * Context: Any, but not with the lock of the interrupt descriptor held.
+ */
+void msi_table_note_fresh(struct msi_vector *vector)
 {
-	struct irq_data *data = irq_desc_get_irq_data(desc);
-
-#ifdef CONFIG_SMP
-	if (desc->affinity_notify)
-		return true;
-#endif
-	return irqd_is_activated(data) || irqd_affinity_is_managed(data) ||
-	       irqd_is_wakeup_set(data) || irqd_is_forwarded_to_vcpu(data) ||
-	       desc->percpu_enabled;
-}
-
-/* Makes an interrupt which has no handler any more like a new one */
-static void msi_irq_reset(struct irq_desc *desc, const struct msi_irq_state *fresh)
-{
-	struct irq_data *data = irq_desc_get_irq_data(desc);
-	int cpu;
-
-	desc->name = fresh->name;
-	desc->status_use_accessors = fresh->settings;
-	data->common->state_use_accessors = fresh->state;
-	desc->istate = fresh->internal;
-	desc->depth = 1;
-	desc->wake_depth = 0;
-	desc->tot_count = 0;
-	desc->last_unhandled = 0;
-	desc->irq_count = 0;
-	desc->irqs_unhandled = 0;
-	atomic_set(&desc->threads_handled, 0);
-	desc->threads_handled_last = 0;
-	desc->threads_oneshot = 0;
-	desc->parent_irq = 0;
-	for_each_possible_cpu(cpu)
-		memset(per_cpu_ptr(desc->kstat_irqs, cpu), 0, sizeof(struct irqstat));
-
-#ifdef CONFIG_SMP
-	desc->affinity_hint = NULL;
-	desc->redirect.target_cpu = 0;
-	cpumask_copy(desc->irq_common_data.affinity, irq_default_affinity);
-#endif
-#ifdef CONFIG_GENERIC_PENDING_IRQ
-	cpumask_clear(desc->pending_mask);
-#endif
-	irq_data_update_effective_affinity(data, fresh->effective < nr_cpu_ids ?
-					   cpumask_of(fresh->effective) : cpu_none_mask);
-}
-
-/* Nobody has asked for the interrupt yet, so there is no such folder. */
-static void msi_irq_remove_proc(struct irq_desc *desc)
-{
-#ifdef CONFIG_PROC_FS
-	if (desc->dir)
-		proc_remove(desc->dir);
-	desc->dir = NULL;
-#endif
-}
-
-static bool msi_irq_park(struct irq_desc *desc, struct msi_table *table)
-{
-	struct msi_desc *msi_desc = irq_data_get_msi_desc(&desc->irq_data);
-	const struct msi_irq_state *fresh = &table->fresh;
-
-	msi_irq_remove_proc(desc);
-
-	guard(raw_spinlock_irqsave)(&desc->lock);
-	if (msi_irq_has_past(desc) || desc->irq_data.chip != fresh->chip)
-		return false;
-
-	msi_irq_reset(desc, fresh);
-	msi_desc->write_msi_msg = NULL;
-	msi_desc->write_msi_msg_data = NULL;
-	desc->irq_data.chip = &msi_cut_off_chip;
-	desc->irq_data.chip_data = NULL;
-	desc->handle_irq = msi_irq_handle_parked;
-	desc->irq_common_data.handler_data = table;
-	return true;
+	scoped_irqdesc_get_and_lock(msi_vector_irq(vector), 0)
+		msi_vector_note_fresh(vector, scoped_irqdesc);
 }
 
 /**
@@ -206,19 +100,11 @@ static bool msi_irq_park(struct irq_desc *desc, struct msi_table *table)
  */
 void msi_irq_unpark(struct msi_vector *vector, void (*silence)(struct msi_vector *vector))
 {
-	const struct msi_irq_state *fresh = &vector->table->fresh;
-	struct irq_desc *desc = irq_to_desc(msi_vector_irq(vector));
-
-	guard(raw_spinlock_irqsave)(&desc->lock);
-	/* A flow handler which began before it was parked may have got the lock after. */
-	desc->istate = fresh->internal;
-	desc->irq_data.common->state_use_accessors = fresh->state;
-	desc->irq_data.chip = fresh->chip;
-	desc->irq_data.chip_data = fresh->chip_data;
-	desc->handle_irq = fresh->handle_irq;
-	desc->irq_common_data.handler_data = fresh->handler_data;
-	if (silence)
-		silence(vector);
+	scoped_irqdesc_get_and_lock(msi_vector_irq(vector), 0) {
+		irq_desc_unpark(scoped_irqdesc, &vector->table->fresh);
+		if (silence)
+			silence(vector);
+	}
 }
 
 /* More or less, when several are freed at the same time */
@@ -280,7 +166,8 @@ bool msi_vector_park(struct msi_vector *vector, struct irq_desc *desc)
 {
 	struct msi_table *table = vector->table;
 
-	if (!vector->recyclable || !msi_table_may_park(table) || !msi_irq_park(desc, table))
+	if (!vector->recyclable || !msi_table_may_park(table) ||
+	    !irq_desc_park(desc, &table->fresh, &msi_cut_off_chip, &table->late))
 		return false;
 
 	trace_msi_vector_free(table, vector->label, irq_desc_get_irq(desc));

@@ -291,19 +291,20 @@ static void msi_store_silence(struct msi_vector *vector)
 static void msi_store_init_irq(struct msi_store *store, struct msi_vector *vector,
 			       unsigned int irq, bool fresh)
 {
-	struct msi_desc *msi_desc = msi_vector_desc(vector);
-	struct irq_desc *desc = irq_to_desc(irq);
-
 	irq_debugfs_copy_devname(irq, store->table.dev);
 
-	guard(raw_spinlock_irqsave)(&desc->lock);
-	msi_desc->irq = irq;
-	desc->irq_common_data.msi_desc = msi_desc;
-	/* There is no message to update before the interrupt is activated. */
-	irqd_set_affinity_on_activate(&desc->irq_data);
-	msi_store_silence(vector);
-	if (fresh)
-		msi_table_note_fresh(vector, desc);
+	scoped_irqdesc_get_and_lock(irq, 0) {
+		struct irq_data *data = irq_desc_get_irq_data(scoped_irqdesc);
+		struct msi_desc *msi_desc = msi_vector_desc(vector);
+
+		msi_desc->irq = irq;
+		data->common->msi_desc = msi_desc;
+		/* There is no message to update before the interrupt is activated. */
+		irqd_set_affinity_on_activate(data);
+		msi_store_silence(vector);
+		if (fresh)
+			msi_vector_note_fresh(vector, scoped_irqdesc);
+	}
 }
 
 /* All @n interrupts, in one call of the irq core, or none */
@@ -484,32 +485,27 @@ static int msi_store_revive(struct msi_vector *vector)
  */
 static void msi_store_restore_vector(struct msi_store *store, struct msi_vector *vector)
 {
-	struct msi_message msg;
-	struct irq_desc *desc;
-	struct irq_data *data;
-	bool masked;
-
 	guard(rcu)();
-	desc = irq_to_desc(READ_ONCE(msi_vector_desc(vector)->irq));
-	if (!desc)
-		return;
+	scoped_irqdesc_get_and_lock(READ_ONCE(msi_vector_desc(vector)->irq), 0) {
+		struct irq_data *data = irq_desc_get_irq_data(scoped_irqdesc);
+		struct msi_message msg;
+		bool masked;
 
-	guard(raw_spinlock_irqsave)(&desc->lock);
-	data = irq_desc_get_irq_data(desc);
-	/* The interrupt was just freed, cut off, or has not been made yet. */
-	if (data->chip != &store->chip || irq_data_to_vector(data) != vector)
-		return;
+		/* The interrupt was just freed, cut off, or has not been made yet. */
+		if (data->chip != &store->chip || irq_data_to_vector(data) != vector)
+			return;
 
-	msi_store_do_silence(vector);
-	msi_vector_read_msg(vector, &msg);
-	msi_store_do_write_msg(vector, &msg);
-	/* Where the parent masks by itself the store is masked while it is shut down. */
-	if (data->chip->irq_mask == msi_store_mask)
-		masked = irqd_irq_masked(data);
-	else
-		masked = !irqd_is_started(data);
-	if (!masked)
-		msi_store_do_mask(vector, false);
+		msi_store_do_silence(vector);
+		msi_vector_read_msg(vector, &msg);
+		msi_store_do_write_msg(vector, &msg);
+		/* Where the parent masks by itself the store is masked while it is shut down. */
+		if (data->chip->irq_mask == msi_store_mask)
+			masked = irqd_irq_masked(data);
+		else
+			masked = !irqd_is_started(data);
+		if (!masked)
+			msi_store_do_mask(vector, false);
+	}
 }
 
 static void msi_store_restore_one(struct msi_vector *vector)

@@ -181,14 +181,6 @@ static int pci_msix_table_alloc_dyn(struct pci_msi_table *ptable, struct msi_vec
 	return ret ? : n;
 }
 
-static void pci_msix_table_note_fresh(struct msi_vector *vector)
-{
-	struct irq_desc *desc = irq_to_desc(msi_vector_irq(vector));
-
-	guard(raw_spinlock_irqsave)(&desc->lock);
-	msi_table_note_fresh(vector, desc);
-}
-
 static int pci_msix_table_alloc(struct pci_msi_table *ptable, struct msi_vector **vectors,
 				unsigned int n, const struct irq_affinity_desc *affinity)
 {
@@ -201,7 +193,7 @@ static int pci_msix_table_alloc(struct pci_msi_table *ptable, struct msi_vector 
 	for (int i = 0; i < ret; i++) {
 		ptable->live++;
 		if (!affinity)
-			pci_msix_table_note_fresh(vectors[i]);
+			msi_table_note_fresh(vectors[i]);
 	}
 	return ret;
 }

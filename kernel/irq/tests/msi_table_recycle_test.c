@@ -1284,6 +1284,25 @@ static void recycle_not_with_wake(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, irqd_is_wakeup_set(irq_get_irq_data(irq)));
 }
 
+/* A parent which lets the hardware send it to a vCPU remembers that. */
+static void recycle_not_with_vcpu(struct kunit *test)
+{
+	struct mtt_ctx *ctx = mtt_create(test, MTT_SIZE);
+	struct msi_vector *vector = mtt_alloc(test, 2);
+	struct irq_data *data = irq_get_irq_data(msi_vector_irq(vector));
+
+	irqd_set_forwarded_to_vcpu(data);
+	irqd_clr_forwarded_to_vcpu(data);
+	msi_table_free_vector(ctx->table, vector);
+	KUNIT_EXPECT_EQ(test, recycle_nr_parked(ctx->table), 1);
+
+	vector = recycle_again(test, 2, true);
+	irqd_set_forwarded_to_vcpu(irq_get_irq_data(msi_vector_irq(vector)));
+	recycle_expect_discarded(test, vector);
+	data = irq_get_irq_data(msi_vector_irq(recycle_again(test, 2, true)));
+	KUNIT_EXPECT_FALSE(test, irqd_is_forwarded_to_vcpu(data));
+}
+
 /**
  * struct recycle_notify - Somebody who is told of changes of the affinity
  * @notify:	For irq_set_affinity_notifier()
@@ -1508,6 +1527,7 @@ static struct kunit_case mtt_recycle_cases[] = {
 	KUNIT_CASE_PARAM(recycle_with_managed_affinity, mtt_variant_gen_params),
 	KUNIT_CASE_PARAM(recycle_affinity_of_user, mtt_variant_gen_params),
 	KUNIT_CASE(recycle_not_with_wake),
+	KUNIT_CASE(recycle_not_with_vcpu),
 	KUNIT_CASE(recycle_not_with_notifier),
 	KUNIT_CASE(recycle_not_with_other_chip),
 	KUNIT_CASE_SLOW(recycle_churn),
