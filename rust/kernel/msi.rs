@@ -79,6 +79,7 @@ mod handler;
 mod interrupt;
 mod lent;
 mod mmio;
+mod options;
 #[cfg(CONFIG_PCI)]
 mod pci;
 mod request;
@@ -110,6 +111,7 @@ pub use self::mmio::{
     Mapping,
     Mmio, //
 };
+pub use self::options::Options;
 #[cfg(CONFIG_PCI)]
 pub use self::pci::{
     Kind,
@@ -178,12 +180,36 @@ impl From<Message> for bindings::msi_message {
 }
 
 mod private {
-    /// Seals [`Backing`](super::Backing).
-    pub trait Sealed {}
+    use super::*;
 
-    impl<S: super::Store> Sealed for S {}
-    impl<C> Sealed for super::Pci<C> {}
-    impl<M, C: crate::types::ForeignOwnable + 'static> Sealed for super::Mmio<M, C> {}
+    /// Seals [`Backing`](super::Backing).
+    pub trait Sealed {
+        /// The lock of the bus which the store is behind, if it may be a slow one.
+        type Bus: Send + Sync;
+
+        /// Makes it.
+        fn new_bus() -> impl PinInit<Self::Bus>;
+    }
+
+    impl<S: Store> Sealed for S {
+        type Bus = Mutex<()>;
+
+        fn new_bus() -> impl PinInit<Self::Bus> {
+            super::new_bus()
+        }
+    }
+
+    impl<C> Sealed for Pci<C> {
+        type Bus = ();
+
+        fn new_bus() -> impl PinInit<Self::Bus> {}
+    }
+
+    impl<M, C: ForeignOwnable + 'static> Sealed for Mmio<M, C> {
+        type Bus = ();
+
+        fn new_bus() -> impl PinInit<Self::Bus> {}
+    }
 }
 
 /// What is behind a [`Table`]: every [`Store`], [`Mmio`], and [`Pci`].
@@ -237,190 +263,15 @@ impl<C: ForeignOwnable + Send + Sync + 'static> Backing for Pci<C> {
     type Cookie = C;
 }
 
-/// Size of the table of a [`Store`], and what else there is to say about it.
-///
-/// A plain number converts into the options of a store with that many slots.
-///
-/// # Examples
-///
-/// ```
-/// use kernel::msi::{fake::{fake_device, Recorder}, Options, Table};
-///
-/// let dev = fake_device!(c"msi_options", 8);
-///
-/// let table = Table::new(dev.as_ref(), c"a", 16, Recorder::default())?;
-/// assert_eq!(table.size(), Some(16));
-///
-/// let table = Table::new(dev.as_ref(), c"b", Options::unindexed(), Recorder::default())?;
-/// assert_eq!(table.size(), None);
-///
-/// let res = Table::new(dev.as_ref(), c"c", Options::indexed(0), Recorder::default());
-/// assert_eq!(res.err(), Some(EINVAL));
-/// # Ok::<(), Error>(())
-/// ```
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Options {
-    size: Option<u32>,
-    flags: u32,
-    parent: Option<NonNull<bindings::irq_domain>>,
-}
-
-impl Options {
-    /// A store of `size` slots. Their labels begin at 0.
-    #[inline]
-    pub const fn indexed(size: u32) -> Self {
-        Self {
-            size: Some(size),
-            flags: 0,
-            parent: None,
-        }
-    }
-
-    /// A store whose hardware has no index, and whose labels mean nothing to it.
-    #[inline]
-    pub const fn unindexed() -> Self {
-        Self {
-            size: None,
-            flags: 0,
-            parent: None,
-        }
-    }
-
-    /// Whoever routes the messages of this store understands them without interrupt remapping.
-    ///
-    /// Behind a hypervisor which does not know about a store, its messages are silently lost unless
-    /// interrupts are remapped. So a table on a device that is not behind interrupt remapping is
-    /// refused without this word of the driver. It can be given for a device that is fully
-    /// emulated, for example.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use kernel::msi::{fake::{fake_device, Parent, Recorder}, Options, Table};
-    ///
-    /// let dev = fake_device!(c"msi_unremapped", parent = Parent::without_ims(8)?);
-    ///
-    /// let res = Table::new(dev.as_ref(), c"ims", 16, Recorder::default());
-    /// assert_eq!(res.err(), Some(EOPNOTSUPP));
-    ///
-    /// let options = Options::indexed(16).unremapped();
-    /// assert!(Table::new(dev.as_ref(), c"ims", options, Recorder::default()).is_ok());
-    /// # Ok::<(), Error>(())
-    /// ```
-    #[inline]
-    pub const fn unremapped(mut self) -> Self {
-        self.flags |= bindings::MSI_TABLE_UNREMAPPED;
-        self
-    }
-
-    /// The interrupts do not appear in `msi_irqs/` of the device.
-    ///
-    /// `irqbalance` finds them there. This is for a driver which alone says where they go, or which
-    /// has very many of them that come and go.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use kernel::msi::{fake::{fake_device, Recorder}, Options, Table};
-    ///
-    /// let dev = fake_device!(c"msi_no_sysfs", 8);
-    ///
-    /// let options = Options::indexed(16).no_sysfs();
-    /// let table = Table::new(dev.as_ref(), c"ims", options, Recorder::default())?;
-    /// assert_eq!(table.alloc(5)?.label(), 5);
-    /// # Ok::<(), Error>(())
-    /// ```
-    #[inline]
-    pub const fn no_sysfs(mut self) -> Self {
-        self.flags |= bindings::MSI_TABLE_NO_SYSFS;
-        self
-    }
-
-    /// The interrupts come from this domain, and not from the device's own MSI parent.
-    ///
-    /// # Safety
-    ///
-    /// `parent` must be valid until every device which a table is created on with these options is
-    /// unbound.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use kernel::{
-    ///     device::Bound,
-    ///     faux,
-    ///     msi::{
-    ///         fake::{
-    ///             Parent,
-    ///             Recorder, //
-    ///         },
-    ///         Options,
-    ///         Table, //
-    ///     },
-    /// };
-    ///
-    /// let parent = Parent::new(8)?;
-    /// // Without an MSI domain of its own
-    /// let faux = faux::Registration::new(c"msi_no_domain", None)?;
-    /// let dev: &faux::Device<Bound> = faux.as_ref();
-    ///
-    /// let options = Options::indexed(16);
-    /// let res = Table::new(dev.as_ref(), c"ims", options, Recorder::default());
-    /// assert_eq!(res.err(), Some(ENODEV));
-    ///
-    /// // SAFETY: The device is unbound before the parent is destroyed.
-    /// let options = unsafe { options.parent(parent.domain()) };
-    /// let table = Table::new(dev.as_ref(), c"ims", options, Recorder::default())?;
-    /// let vector = table.alloc(5)?;
-    /// assert_eq!(parent.live(), 1);
-    /// # drop(vector);
-    /// # Ok::<(), Error>(())
-    /// ```
-    #[inline]
-    pub const unsafe fn parent(mut self, parent: NonNull<bindings::irq_domain>) -> Self {
-        self.parent = Some(parent);
-        self
-    }
-
-    /// Returns what to tell the C side, but for what the store is.
-    ///
-    /// This fails with `EINVAL` if there would be no slots.
-    fn to_info(self, name: &CStr) -> Result<bindings::msi_table_info> {
-        let size = match self.size {
-            // To the C side this is a store without an index.
-            Some(0) => return Err(EINVAL),
-            Some(size) => size,
-            None => 0,
-        };
-
-        Ok(bindings::msi_table_info {
-            name: name.as_char_ptr(),
-            size,
-            parent: self
-                .parent
-                .map_or(core::ptr::null_mut(), |parent| parent.as_ptr()),
-            flags: self.flags,
-            ..pin_init::zeroed()
-        })
-    }
-}
-
-impl From<u32> for Options {
-    #[inline]
-    fn from(size: u32) -> Self {
-        Self::indexed(size)
-    }
-}
-
 /// What the operations of a store find as the data of its table.
 #[pin_data]
-struct Data<B> {
+struct Data<B: Backing> {
     #[pin]
     store: B,
 
     /// What [`Store::flush`] is called with, and held while the store is told what to write.
     #[pin]
-    bus: Mutex<()>,
+    bus: B::Bus,
 }
 
 /// The shared part of a table and its vectors, which owns the C table.
@@ -445,8 +296,8 @@ struct Inner<'a, B: Backing> {
 }
 
 // SAFETY: The functions that take a `struct msi_table` may be called from any thread, and so may
-// `msi_table_free()`. Of the fields, `B` is `Send`, a mutex may be dropped by any thread, and the
-// device is shared, which is `Sync`.
+// `msi_table_free()`. Of the fields, `B` and its lock are `Send`, and the device is shared, which
+// is `Sync`.
 unsafe impl<B: Backing> Send for Inner<'_, B> {}
 
 // SAFETY:
@@ -454,7 +305,7 @@ unsafe impl<B: Backing> Send for Inner<'_, B> {}
 //   `msi_table_restore()` may run concurrently with each other and with themselves;
 //   `msi_table_enable()` takes the lock of an allocation; all others only read what the table was
 //   created with, or its kind, which is a word.
-// - The count is atomic, a mutex and a device are `Sync`, and so is `B`.
+// - The count is atomic, a device is `Sync`, and so are `B` and its lock.
 unsafe impl<B: Backing> Sync for Inner<'_, B> {}
 
 impl<B: Backing> Inner<'_, B> {
@@ -471,10 +322,19 @@ impl<B: Backing> Inner<'_, B> {
         let refs = unsafe { &(*obj.as_ptr()).refs };
 
         if refs.sub_and_test(n) {
-            // SAFETY: There is no handle any more, so nobody else frees or uses `obj`.
-            // `Table::create` has made it with a `KBox`, and it has not been moved since.
-            drop(unsafe { Pin::new_unchecked(KBox::from_raw(obj.as_ptr())) });
+            // SAFETY: `obj` is valid, and these were the last handles.
+            unsafe { Self::release(obj) };
         }
+    }
+
+    /// # Safety
+    ///
+    /// `obj` must be valid, and the caller must just have taken off the last handle.
+    #[cold]
+    unsafe fn release(obj: NonNull<Self>) {
+        // SAFETY: By the safety requirements of this function nobody else frees or uses `obj`.
+        // `Table::create` has made it with a `KBox`, and it has not been moved since.
+        drop(unsafe { Pin::new_unchecked(KBox::from_raw(obj.as_ptr())) });
     }
 }
 
@@ -568,7 +428,7 @@ impl<'a, B: Backing> Table<'a, B> {
             refs: Refcount::new(1),
             data <- try_pin_init!(Data {
                 store <- store,
-                bus <- new_bus(),
+                bus <- B::new_bus(),
             }? Error),
             ptr: {
                 // SAFETY: `this` is allocated, so the field is in bounds. It was initialized
@@ -633,6 +493,7 @@ impl<'a, B: Backing> Table<'a, B> {
     /// drop(five);
     /// # Ok::<(), Error>(())
     /// ```
+    #[inline]
     pub fn alloc<'r>(&self, request: impl Into<Request<'r, B::Cookie>>) -> Result<Vector<'a, B>> {
         Vector::new(&self.inner, request.into())
     }

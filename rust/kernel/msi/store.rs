@@ -171,8 +171,10 @@ pub trait Store: Sized + Send + Sync {
 
     /// Puts `msg` where the device reads it.
     ///
-    /// The device may send it at once, unless the vector is masked. The message is not valid, that
-    /// is all-zero, if the vector is to be cleared and there is no [`clear_msg`](Store::clear_msg).
+    /// The device may send it at once, unless the vector is masked, which it need not be. A device
+    /// which may read the slot at that time must not find half of `msg` there. The message is not
+    /// valid, that is all-zero, if the vector is to be cleared and there is no
+    /// [`clear_msg`](Store::clear_msg).
     ///
     /// Called in atomic context, see [above](Store#context).
     fn write_msg(&self, vector: &VectorRef<Self>, msg: Message);

@@ -23,10 +23,7 @@ use crate::{
         self,
         Device, //
     },
-    error::{
-        from_err_ptr,
-        to_result, //
-    },
+    error::to_result,
     prelude::*,
     sync::aref::ARef,
     types::{
@@ -39,7 +36,8 @@ use core::{
     marker::PhantomData,
     mem::{
         self,
-        ManuallyDrop, //
+        ManuallyDrop,
+        MaybeUninit, //
     },
     num::NonZeroU32,
     ops::{
@@ -229,6 +227,7 @@ unsafe impl<B: Backing> Send for Vector<'_, B> {}
 unsafe impl<B: Backing> Sync for Vector<'_, B> {}
 
 impl<'a, B: Backing> Vector<'a, B> {
+    #[inline]
     pub(super) fn new(table: &ARef<Inner<'a, B>>, request: Request<'_, B::Cookie>) -> Result<Self> {
         if request.affinities.is_some_and(|a| a.is_empty()) {
             return Err(EINVAL);
@@ -237,29 +236,30 @@ impl<'a, B: Backing> Vector<'a, B> {
         let req = request.to_raw();
         let cookie = request.cookie.into_foreign();
         let req = bindings::msi_vector_request { cookie, ..req };
-        let table = table.clone();
+
+        let mut ptr = ptr::null_mut();
 
         // SAFETY: By the type invariants of `Inner` the table is valid, and still exists since the
         // device is bound. The request is valid, and so are what it points to: at least one
         // affinity and a description of how to spread, if any. They are not used after the call.
-        // The cookie is what the operations of a table of `B` expect.
-        let vector = from_err_ptr(unsafe { bindings::msi_table_alloc(table.ptr.as_ptr(), &req) });
+        // The cookie is what the operations of a table of `B` expect. There is room for a pointer.
+        let ret =
+            unsafe { bindings::msi_table_alloc_vectors(table.ptr.as_ptr(), &req, 1, 1, &mut ptr) };
 
-        match vector {
-            // INVARIANT: The vector was just allocated from the table with this cookie. The C side
-            // frees a vector by itself only when the device is unbound.
-            Ok(ptr) => Ok(Self {
-                // SAFETY: The C side returns a valid vector, which is not null, or an error.
-                ptr: unsafe { NonNull::new_unchecked(ptr) },
-                table,
-            }),
-            Err(err) => {
-                // SAFETY: `cookie` comes from `into_foreign` above, and the vector which it was for
-                // does not exist any more.
-                drop(unsafe { B::Cookie::from_foreign(cookie) });
-                Err(err)
-            }
+        if ret < 0 {
+            // SAFETY: `cookie` comes from `into_foreign` above, and the vector which it was for
+            // does not exist any more.
+            drop(unsafe { B::Cookie::from_foreign(cookie) });
+            return Err(Error::from_errno(ret));
         }
+
+        // INVARIANT: The vector was just allocated from the table with this cookie. The C side
+        // frees a vector by itself only when the device is unbound.
+        Ok(Self {
+            // SAFETY: The C side has written a valid vector.
+            ptr: unsafe { NonNull::new_unchecked(ptr) },
+            table: table.clone(),
+        })
     }
 
     pub(super) fn new_many<K: Cookies<B::Cookie>, A: Allocator>(
@@ -294,7 +294,15 @@ impl<'a, B: Backing> Vector<'a, B> {
         let flags = GFP_KERNEL | __GFP_NOWARN;
         let owned = if is_owned::<B::Cookie>() { max } else { 0 };
         vectors.reserve(max as usize, flags)?;
-        let mut ptrs = KVVec::from_elem(ptr::null_mut(), max as usize, flags)?;
+        let mut room = [const { MaybeUninit::uninit() }; ROOM];
+        let mut more;
+        let ptrs = match room.get_mut(..max as usize) {
+            Some(room) => room,
+            None => {
+                more = KVVec::with_capacity(max as usize, flags)?;
+                more.spare_capacity_mut()
+            }
+        };
         let mut cookies = KVVec::from_elem(ptr::null_mut(), owned as usize, flags)?;
 
         let mut n: u32 = 0;
@@ -329,7 +337,13 @@ impl<'a, B: Backing> Vector<'a, B> {
         //   side does not write to them.
         // - There is room for `n` pointers.
         let res = to_count(unsafe {
-            bindings::msi_table_alloc_vectors(table.ptr.as_ptr(), &req, min, n, ptrs.as_mut_ptr())
+            bindings::msi_table_alloc_vectors(
+                table.ptr.as_ptr(),
+                &req,
+                min,
+                n,
+                ptrs.as_mut_ptr().cast(),
+            )
         });
         let len = *res.as_ref().unwrap_or(&0);
 
@@ -339,16 +353,20 @@ impl<'a, B: Backing> Vector<'a, B> {
         }
         res?;
 
-        for ptr in ptrs.iter().take(len).copied().filter_map(NonNull::new) {
+        // They fit into memory, so there are not too many for an `int`.
+        table.refs.add(len as i32);
+        for (slot, ptr) in vectors.spare_capacity_mut().iter_mut().zip(&ptrs[..len]) {
             // INVARIANT: The vector was just allocated from the table with this cookie. The C side
             // frees a vector by itself only when the device is unbound.
-            let vector = Self {
-                ptr,
-                table: table.clone(),
-            };
-            // There is room.
-            let _ = vectors.push_within_capacity(vector);
+            slot.write(Self {
+                // SAFETY: The C side has written that many pointers to valid vectors.
+                ptr: unsafe { NonNull::new_unchecked(ptr.assume_init()) },
+                // SAFETY: The table is valid, and this is one of the handles just counted.
+                table: unsafe { ARef::from_raw(NonNull::from(&**table)) },
+            });
         }
+        // SAFETY: There is room for `max` more, and the first `len` have just been written.
+        unsafe { vectors.inc_len(len) };
 
         Ok(len)
     }
@@ -366,11 +384,21 @@ impl<'a, B: Backing> Vector<'a, B> {
     ///
     /// Like [`Vector::free_many`].
     pub fn free_all<A: Allocator>(vectors: &mut Vec<Self, A>) {
-        let mut batch = Batch::new();
+        let mut room = [const { MaybeUninit::uninit() }; ROOM];
 
-        for vector in vectors.drain_all() {
-            batch.free(vector);
+        for run in vectors.chunk_by(|a, b| ptr::eq(&*a.table, &*b.table)) {
+            for chunk in run.chunks(ROOM) {
+                for (slot, vector) in room.iter_mut().zip(chunk) {
+                    slot.write(vector.as_raw());
+                }
+                // SAFETY: The first so many of `room` are vectors of this table, with the handles
+                // of `chunk`, which are neither used again nor dropped.
+                unsafe {
+                    Inner::free_vectors(NonNull::from(&*chunk[0].table), &mut room[..chunk.len()])
+                };
+            }
         }
+        vectors.drain_all().for_each(mem::forget);
     }
 
     #[inline]
@@ -633,7 +661,7 @@ impl<B: Backing> Drop for Vector<'_, B> {
     }
 }
 
-/// For how many vectors a [`Batch`] has room, on the stack.
+/// For how many vectors there is room on the stack.
 const ROOM: usize = 32;
 
 /// Vectors which are going to be freed, as many at a time as belong to one table and find room
@@ -647,7 +675,7 @@ const ROOM: usize = 32;
 /// - That many handles of `table` are counted for them. So it is valid unless `len` is 0.
 pub(super) struct Batch<'a, B: Backing> {
     table: NonNull<Inner<'a, B>>,
-    vectors: [*mut bindings::msi_vector; ROOM],
+    vectors: [MaybeUninit<*mut bindings::msi_vector>; ROOM],
     len: usize,
 }
 
@@ -657,7 +685,7 @@ impl<'a, B: Backing> Batch<'a, B> {
         // INVARIANT: There are none.
         Self {
             table: NonNull::dangling(),
-            vectors: [ptr::null_mut(); ROOM],
+            vectors: [const { MaybeUninit::uninit() }; ROOM],
             len: 0,
         }
     }
@@ -672,45 +700,65 @@ impl<'a, B: Backing> Batch<'a, B> {
 
         if self.table != table || self.len == ROOM {
             self.flush();
+            self.table = table;
         }
-        self.table = table;
-        self.vectors[self.len] = vector.as_raw();
+        self.vectors[self.len].write(vector.as_raw());
         self.len += 1;
     }
 
     fn flush(&mut self) {
         // INVARIANT: What was in here is freed below.
         let vectors = &mut self.vectors[..mem::take(&mut self.len)];
-        let len = vectors.len();
+
+        if !vectors.is_empty() {
+            // SAFETY: By the type invariants. The pointer to the table is not used any more, as
+            // there are no vectors.
+            unsafe { Inner::free_vectors(self.table, vectors) };
+        }
+    }
+}
+
+impl<B: Backing> Inner<'_, B> {
+    /// Frees vectors, and handles of the table.
+    ///
+    /// # Safety
+    ///
+    /// - `vectors` must be valid ones, at most [`ROOM`], which were allocated from `table` with a
+    ///   foreign-owned `B::Cookie`, which nobody else frees, and whose device is bound.
+    /// - That many handles of `table` must be counted, which are neither used nor dropped any more.
+    unsafe fn free_vectors(
+        table: NonNull<Self>,
+        vectors: &mut [MaybeUninit<*mut bindings::msi_vector>],
+    ) {
         let mut cookies = [ptr::null_mut(); ROOM];
 
-        if vectors.is_empty() {
-            return;
-        }
         if is_owned::<B::Cookie>() {
             for (vector, cookie) in vectors.iter().zip(&mut cookies) {
-                // SAFETY: By the type invariants the vector is valid.
-                *cookie = unsafe { bindings::msi_vector_cookie(*vector) };
+                // SAFETY: By the safety requirements of this function this is a valid vector.
+                *cookie = unsafe { bindings::msi_vector_cookie(vector.assume_init()) };
             }
         }
 
-        // SAFETY: By the type invariants there are handles of the table, so it is valid.
-        let table = unsafe { self.table.as_ref() }.ptr.as_ptr();
-        // SAFETY: By the type invariants the vectors belong to this table, and nobody else has
-        // freed one, since the device is still bound. Otherwise as in the `Drop` implementation of
+        // SAFETY: By the safety requirements of this function there are handles of the table, so it
+        // is valid, and the vectors belong to it. Otherwise as in the `Drop` implementation of
         // `Vector`. There are not more than `ROOM`, so their number fits.
-        unsafe { bindings::msi_table_free_vectors(table, vectors.as_mut_ptr(), len as c_uint) };
+        unsafe {
+            bindings::msi_table_free_vectors(
+                table.as_ref().ptr.as_ptr(),
+                vectors.as_mut_ptr().cast(),
+                vectors.len() as c_uint,
+            )
+        };
 
         if is_owned::<B::Cookie>() {
-            for cookie in &cookies[..len] {
+            for cookie in &cookies[..vectors.len()] {
                 // SAFETY: The cookie comes from `into_foreign`. The vector is gone, and with it
                 // everybody who borrowed the cookie.
                 drop(unsafe { B::Cookie::from_foreign(*cookie) });
             }
         }
-        // SAFETY: By the type invariants that many handles are counted. They are not used any more,
-        // nor is the pointer, as there are no vectors.
-        unsafe { Inner::put(self.table, len as i32) };
+        // SAFETY: By the safety requirements of this function.
+        unsafe { Self::put(table, vectors.len() as i32) };
     }
 }
 
