@@ -29,8 +29,13 @@
 #define IGB_EIAC		0x152c
 #define IGB_GPIE_MSIX_MODE	0x80000011
 #define IGB_NR_MSIX		10
+#define IGB_VF_NR_MSIX		3
+
+/* What the program which has a physical function lets others have its virtual ones for */
+#define TOKEN			"6d73695f-7461-626c-6500-000000000000"
 
 #define TOGGLES		2000
+#define VF_TOGGLES	200
 #define PATIENCE_MS	30000
 
 static int tests;
@@ -41,6 +46,7 @@ struct function {
 	int			device;
 	uint64_t		config;
 	volatile uint32_t	*regs;
+	size_t			size;
 };
 
 static void check(const char *name, bool good)
@@ -54,11 +60,13 @@ static void die(const char *what)
 	exit(1);
 }
 
-static struct function open_function(int container, const char *bdf, const char *number)
+/* Of the group with that number; @options is for a virtual function. */
+static struct function open_function(int container, const char *bdf, const char *number,
+				     const char *options)
 {
 	struct vfio_region_info region = { .argsz = sizeof(region) };
 	struct function function = { .bdf = bdf };
-	char path[32];
+	char path[32], name[96];
 	int group;
 
 	snprintf(path, sizeof(path), "/dev/vfio/%s", number);
@@ -68,7 +76,8 @@ static struct function open_function(int container, const char *bdf, const char 
 	/* With the first group */
 	if (ioctl(container, VFIO_SET_IOMMU, VFIO_TYPE1v2_IOMMU) && errno != EINVAL)
 		die("VFIO_SET_IOMMU");
-	function.device = ioctl(group, VFIO_GROUP_GET_DEVICE_FD, bdf);
+	snprintf(name, sizeof(name), "%s%s", bdf, options);
+	function.device = ioctl(group, VFIO_GROUP_GET_DEVICE_FD, name);
 	if (function.device < 0)
 		die(bdf);
 
@@ -85,6 +94,7 @@ static struct function open_function(int container, const char *bdf, const char 
 			     function.device, region.offset);
 	if (function.regs == MAP_FAILED)
 		function.regs = NULL;
+	function.size = region.size;
 	return function;
 }
 
@@ -97,12 +107,67 @@ static void enable_function(struct function *function)
 		die("PCI_COMMAND");
 }
 
+/* Once the mode is set: before that EIAC can not be written. */
+static void setup_entries(struct function *igb, unsigned int nr)
+{
+	igb->regs[IGB_EIAC / 4] = (1 << nr) - 1;
+	igb->regs[IGB_EIMS / 4] = (1 << nr) - 1;
+}
+
 static void setup_igb(struct function *igb)
 {
 	enable_function(igb);
 	igb->regs[IGB_GPIE / 4] = IGB_GPIE_MSIX_MODE;
-	igb->regs[IGB_EIAC / 4] = UINT32_MAX;
-	igb->regs[IGB_EIMS / 4] = (1 << IGB_NR_MSIX) - 1;
+	setup_entries(igb, IGB_NR_MSIX);
+}
+
+static void write_attribute(struct function *function, const char *name, const char *text)
+{
+	char path[96];
+	int file;
+
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/%s", function->bdf, name);
+	file = open(path, O_WRONLY);
+	if (file < 0 || write(file, text, strlen(text)) < 0)
+		die(path);
+	close(file);
+}
+
+/* The end of what a link below a function points to */
+static const char *target(struct function *function, const char *name)
+{
+	char path[96], link[256];
+	ssize_t length;
+
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/%s", function->bdf, name);
+	length = readlink(path, link, sizeof(link) - 1);
+	if (length < 0)
+		die(path);
+	link[length] = 0;
+	return strdup(strrchr(link, '/') + 1);
+}
+
+/* The only virtual function of @pf, which vfio-pci is given by itself */
+static struct function open_virtual(int container, struct function *pf)
+{
+	struct {
+		struct vfio_device_feature	feature;
+		uint8_t				token[16];
+	} set = {
+		.feature.argsz	= sizeof(set),
+		.feature.flags	= VFIO_DEVICE_FEATURE_SET | VFIO_DEVICE_FEATURE_PCI_VF_TOKEN,
+		.token		= { 'm', 's', 'i', '_', 't', 'a', 'b', 'l', 'e' },
+	};
+	struct function vf;
+
+	if (ioctl(pf->device, VFIO_DEVICE_FEATURE, &set))
+		die("VFIO_DEVICE_FEATURE_PCI_VF_TOKEN");
+	write_attribute(pf, "sriov_numvfs", "1");
+	vf = open_function(container, target(pf, "virtfn0"), target(pf, "virtfn0/iommu_group"),
+			   " vf_token=" TOKEN);
+	if (!vf.regs)
+		die("BAR 0");
+	return vf;
 }
 
 /* Of MSI or MSI-X: an eventfd for each entry, or -1; none at all disables it */
@@ -277,6 +342,38 @@ static void check_entries(struct function *igb)
 	check("and disabled", !disable(igb, VFIO_PCI_MSIX_IRQ_INDEX) && !msix_on(igb));
 }
 
+static void check_virtual(struct function *pf, struct function *vf)
+{
+	int none = eventfd(0, EFD_NONBLOCK), two = eventfd(0, EFD_NONBLOCK);
+	unsigned int lost = 0;
+
+	setup_igb(pf);
+	enable_function(vf);
+	setup_entries(vf, IGB_VF_NR_MSIX);
+	check("virtual function: entries 2 and 0", !set_entry(vf, 2, two) &&
+	      !set_entry(vf, 0, none) && count_irqs() == 2);
+	raise_entry(vf, 2);
+	check("virtual function: entry 2 arrives, and only that", arrives(two) && quiet(none));
+	for (int i = 0; i < VF_TOGGLES; i++) {
+		if (set_entry(vf, 0, -1) || set_entry(vf, 0, none))
+			die("toggle");
+		raise_entry(vf, 0);
+		lost += !arrives(none);
+	}
+	check("virtual function: nothing was lost while entry 0 came and went", !lost);
+	check("virtual function: FLR", !ioctl(vf->device, VFIO_DEVICE_RESET));
+	enable_function(vf);
+	setup_entries(vf, IGB_VF_NR_MSIX);
+	raise_entry(vf, 2);
+	check("virtual function: entry 2 arrives as before", arrives(two) && quiet(none));
+	check("virtual function: disabled", !disable(vf, VFIO_PCI_MSIX_IRQ_INDEX) &&
+	      count_irqs() == 0 && !msix_on(vf));
+	/* Or else it would not go */
+	munmap((void *)vf->regs, vf->size);
+	close(vf->device);
+	write_attribute(pf, "sriov_numvfs", "0");
+}
+
 static void check_messages(struct function *xhci)
 {
 	int fds[4];
@@ -296,7 +393,7 @@ static void check_messages(struct function *xhci)
 
 int main(int argc, char **argv)
 {
-	struct function igb, xhci;
+	struct function igb, xhci, vf;
 	int container;
 
 	if (argc != 5)
@@ -306,9 +403,11 @@ int main(int argc, char **argv)
 	if (container < 0)
 		die("/dev/vfio/vfio");
 	printf("KTAP version 1\n");
-	igb = open_function(container, argv[1], argv[2]);
-	xhci = open_function(container, argv[3], argv[4]);
+	igb = open_function(container, argv[1], argv[2], "");
+	xhci = open_function(container, argv[3], argv[4], "");
 	check_entries(&igb);
+	vf = open_virtual(container, &igb);
+	check_virtual(&igb, &vf);
 	check_messages(&xhci);
 	/* And ends with interrupts enabled, those of MSI above, too. */
 	check("two entries, and the program ends", !set_entry(&igb, 7, eventfd(0, 0)) &&

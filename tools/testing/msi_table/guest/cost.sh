@@ -13,51 +13,49 @@ group=$(basename "$(readlink "$second/iommu_group")")
 echo vfio-pci >"$second/driver_override"
 
 rounds=$((SCALE < 5 ? 1 : 5))
-measure() { # SIDE WHAT OPS, and what the program is told
-	figures=/tmp/$1.$2 ops=$(($3 * SCALE / rounds))
-	shift 3
-	cost "$@" $ops >>"$figures"
+mkdir /tmp/cost
+measure() { # WHAT OPS, and what the program is told: by the driver of $side
+	ops=$(($2 * SCALE / rounds))
+	figures="/tmp/cost/side=$side what=$1 sysfs=1 live=0 ops=$ops"
+	shift 2
+	cost "$@" $ops >>"$figures" || exit 1
 }
-median() { # SIDE WHAT OPS
-	ops=$(($3 * SCALE / rounds))
-	echo "bench: side=$1 what=$2 sysfs=1 live=0 ops=$ops" \
-		"median=$(sort -n "/tmp/$1.$2" | sed -n $((rounds / 2 + 1))p)"
+reset() { # WHAT, after the module was loaded
+	settled "$first/nvme"
+	controller=$(ls "$first/nvme")
+	appears "${controller}n1"
+	measure "$1" 2 write "$first/nvme/$controller/reset_controller" 1
 }
 
 load_modules nvme-core $vfio_modules $virtio_modules
-one_round() {
+for _ in $(seq $rounds); do
 	for stock in _stock ''; do
 		side=table
 		[ -z "$stock" ] || side=mainline
 
 		load "nvme$stock"
-		settled "$first/nvme"
-		controller=$(ls "$first/nvme")
-		appears "${controller}n1"
-		measure $side nvme-read 100 read "/dev/${controller}n1"
-		measure $side nvme-reset 2 write "$first/nvme/$controller/reset_controller" 1
+		reset nvme-reset
+		measure nvme-read 100 read "/dev/${controller}n1"
+		rmmod "nvme$stock"
+
+		# There is one CPU, and so one more queue.
+		load "nvme$stock" write_queues=1
+		reset nvme-reset-2
 		rmmod "nvme$stock"
 
 		load "virtio_pci$stock"
 		appears vda
-		measure $side virtio-read 100 read /dev/vda
+		measure virtio-read 100 read /dev/vda
 		rmmod "virtio_pci$stock"
 
 		load "vfio-pci-core$stock"
 		load "vfio-pci$stock"
 		echo "${second##*/}" >/sys/bus/pci/drivers_probe
-		measure $side vfio-64 2 vfio "$group" "${second##*/}"
+		measure vfio-64 2 vfio "$group" "${second##*/}"
 		rmmod "vfio_pci$stock" "vfio_pci_core$stock"
 	done
-}
-
-for _ in $(seq $rounds); do
-	one_round
 done
-for side in mainline table; do
-	median $side nvme-read 100
-	median $side nvme-reset 2
-	median $side virtio-read 100
-	median $side vfio-64 2
+for figures in /tmp/cost/*; do
+	echo "bench: ${figures##*/} median=$(sort -n "$figures" | sed -n $((rounds / 2 + 1))p)"
 done
 echo "bench: end, 0"

@@ -32,7 +32,8 @@ selftest() { # DEVICE PROGRAM OPTION...
 }
 none_left() { ! grep -q vfio /proc/interrupts; }
 
-load_modules $vfio_modules vfio-pci-core vfio-pci
+load_modules $vfio_modules vfio-pci-core
+load vfio-pci enable_sriov=1
 for f in $functions; do
 	give "$f"
 done
