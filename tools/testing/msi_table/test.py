@@ -100,8 +100,11 @@ KUNIT_BOOTS = {
              f'{PATIENT} kunit.timeout=3600',
              [MANY_TEST], False),
 }
-# Without x2APIC, and with what changes where registers are
-RESETTING = ['kunit-plain', 'suspend-plain', 'drivers-nomsi', 'drivers-intx']
+# Without x2APIC, and with what changes where registers are. In drivers, which has it,
+# the machine was seen once with a disk whose queue stayed frozen after suspend to RAM,
+# every CPU idle and every worker, too; that is not understood.
+ONE_THREADED = ['kunit-plain', 'suspend-plain', 'drivers', 'drivers-nomsi',
+                'drivers-intx']
 # Suites which take long, in seconds, and those which are not for every day
 TIMEOUTS = {'kunit': 2400, 'fail': 2400, 'drivers': 2400, 'many': 3600}
 BY_NAME = ['many', 'drivers-intx']
@@ -178,7 +181,7 @@ def none_skipped(results):
 
 
 def threads(name):
-    return ONE_THREAD if name in RESETTING else 'tcg'
+    return ONE_THREAD if name in ONE_THREADED else 'tcg'
 
 
 def suite_config():
