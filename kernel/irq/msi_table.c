@@ -590,7 +590,8 @@ static bool msi_vector_shutdown(struct msi_vector *vector, struct irq_desc *desc
 	msi_vector_free_irq(vector);
 	/* Other devices have theirs on the line of INTx. */
 	idle = table->backend->kind == MSI_TABLE_INTX ||
-	       !WARN(irq_desc_has_action(desc), "%s: MSI table %s: irq %u of label %u still has a handler\n",
+	       !WARN(irq_desc_has_action(desc),
+		     "%s: MSI table %s: irq %u of label %u still has a handler\n",
 		     dev_name(table->dev), table->name, irq_desc_get_irq(desc), vector->label);
 	if (!idle)
 		msi_vector_abandon(vector);
