@@ -13,7 +13,7 @@ use core::ptr::{
     NonNull, //
 };
 
-/// Size of the table of a [`Store`], and what else there is to say about it.
+/// Size of the table of a [`Store`](super::Store), and what else there is to say about it.
 ///
 /// A plain number converts into the options of a store with that many slots.
 ///
