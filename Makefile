@@ -14,9 +14,10 @@
 #: make help-all  all suites and variables
 ##
 ## Suites of make test: uml uml-fail kunit kunit-plain fail suspend-intel
-##   suspend-plain hotplug-intel hotplug-plain drivers drivers-nomsi guest-intel
-##   guest-plain guest-intel-cm guest-amd rust-errors tools config, and by name
-##   only: many (65536 vectors and more), drivers-intx (a kernel without PCI_MSI)
+##   suspend-plain hotplug-intel hotplug-plain drivers drivers-vfio drivers-nomsi
+##   guest-intel guest-plain guest-intel-cm guest-amd rust-errors tools config, and
+##   by name only: many (65536 vectors and more), drivers-intx (a kernel without
+##   PCI_MSI)
 ## Suites of make torture: plant model model-smp hotplug-acpi hotplug-native
 ##   igb-intel igb-plain rebind suspend, and with KCSAN=1 model-kcsan igb-kcsan
 ##
