@@ -121,15 +121,24 @@ static void setup_igb(struct function *igb)
 	setup_entries(igb, IGB_NR_MSIX);
 }
 
-static void write_attribute(struct function *function, const char *name, const char *text)
+static int open_attribute(struct function *function, const char *name, int flags)
 {
 	char path[96];
 	int file;
 
 	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/%s", function->bdf, name);
-	file = open(path, O_WRONLY);
-	if (file < 0 || write(file, text, strlen(text)) < 0)
+	file = open(path, flags);
+	if (file < 0)
 		die(path);
+	return file;
+}
+
+static void write_attribute(struct function *function, const char *name, const char *text)
+{
+	int file = open_attribute(function, name, O_WRONLY);
+
+	if (write(file, text, strlen(text)) < 0)
+		die(name);
 	close(file);
 }
 
@@ -216,15 +225,12 @@ static int count_irqs(void)
 /* The control word of a capability, as the hardware has it */
 static int control(struct function *function, uint8_t id)
 {
+	int file = open_attribute(function, "config", O_RDONLY);
 	uint8_t config[256] = { };
-	char path[64];
 	uint8_t pos;
-	int file;
 
-	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/config", function->bdf);
-	file = open(path, O_RDONLY);
-	if (file < 0 || read(file, config, sizeof(config)) < 0)
-		die(path);
+	if (read(file, config, sizeof(config)) < 0)
+		die("config");
 	close(file);
 	for (pos = config[PCI_CAPABILITY_LIST]; pos; pos = config[pos + PCI_CAP_LIST_NEXT]) {
 		if (config[pos] == id)
