@@ -32,10 +32,10 @@ struct msi_fake_parent;
  * MSI_FAKE_IMMUTABLE:		Messages do not change with the affinity, as with
  *				interrupt remapping
  * MSI_FAKE_SINGLE:		Allocates one interrupt at a time and refuses
- *				more with -EINVAL, as interrupt remapping does
- *				for all but multiple MSI
+ *				more with -EOPNOTSUPP, as the IMSIC does
  * MSI_FAKE_NO_DYN:		Allocates MSI-X only while it is being switched on
  * MSI_FAKE_CONTIGUOUS:		Allocates MSI-X only from entry 0 on, without gaps
+ * MSI_FAKE_ONE_DOMAIN:		Does not say that a device can have several MSI domains
  */
 #define MSI_FAKE_NO_IMS		BIT(0)
 #define MSI_FAKE_MASK_PARENT	BIT(1)
@@ -47,6 +47,7 @@ struct msi_fake_parent;
 #define MSI_FAKE_STARTUP_PARENT	BIT(7)
 #define MSI_FAKE_NO_AFFINITY	BIT(8)
 #define MSI_FAKE_NO_RESERVATION	BIT(9)
+#define MSI_FAKE_ONE_DOMAIN	BIT(10)
 
 struct msi_fake_parent *msi_fake_parent_create(unsigned int nr_vectors, unsigned int flags);
 void msi_fake_parent_destroy(struct msi_fake_parent *parent);

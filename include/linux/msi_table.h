@@ -158,6 +158,9 @@ struct msi_mmio_layout {
  *		The registers have to stay mapped as long as the table exists.
  * @size:	Number of labels, or 0 when the hardware has no index. Labels
  *		are software indices then.
+ * @expected:	How many vectors there are going to be at a time, about, for parents
+ *		which make room for them when the table is created, as the GICv3
+ *		ITS does. Default 64; no more than @size, or 65536 without one.
  * @parent:	Parent interrupt domain, or NULL for the device's own MSI parent
  * @data:	For the driver, returned by msi_table_data()
  * @flags:	%MSI_TABLE_UNREMAPPED: the driver vouches that whoever routes
@@ -172,6 +175,7 @@ struct msi_table_info {
 	const struct msi_table_ops	*ops;
 	const struct msi_mmio_layout	*mmio;
 	u32				size;
+	u32				expected;
 	struct irq_domain		*parent;
 	void				*data;
 	unsigned int			flags;

@@ -15,6 +15,7 @@
 #include <linux/irqdomain.h>
 #include <linux/kernfs.h>
 #include <linux/log2.h>
+#include <linux/moduleparam.h>
 #include <linux/msi.h>
 #include <linux/msi_table_core.h>
 #include <linux/pci.h>
@@ -26,15 +27,26 @@
 #include "internals.h"
 #include "msi_table.h"
 
+#undef MODULE_PARAM_PREFIX
+#define MODULE_PARAM_PREFIX	"msi_table."
+
 /* How many interrupts are allocated at a time, under locks of the irq core */
 #define MSI_STORE_MAX_CHUNK	256U
+
+/* For how many vectors a parent makes room in advance, unless the driver says */
+#define MSI_STORE_EXPECTED	64U
+
+bool msi_stores_unremapped;
+EXPORT_SYMBOL_IF_KUNIT(msi_stores_unremapped);
+module_param_named(unremapped, msi_stores_unremapped, bool, 0644);
+MODULE_PARM_DESC(unremapped,
+		 "The messages of all device-specific stores arrive, whatever MSI parents say");
 
 /**
  * struct msi_store - Table of a device-specific store
  * @table:	The table
  * @ops:	Operations of the store
  * @mmio:	Where the store is, when @ops is &msi_mmio_ops
- * @single:	Several interrupts can not be allocated at a time
  * @restored:	@msi_store_suspends at the time of the last msi_table_restore()
  * @domain:	Domain of the table
  * @fwnode:	Firmware node which the domain is named by
@@ -48,7 +60,6 @@ struct msi_store {
 	struct msi_table		table;
 	const struct msi_table_ops	*ops;
 	struct msi_mmio_layout		mmio;
-	bool				single;
 	unsigned int			restored;
 	struct irq_domain		*domain;
 	struct fwnode_handle		*fwnode;
@@ -307,6 +318,21 @@ static void msi_store_init_irq(struct msi_store *store, struct msi_vector *vecto
 	}
 }
 
+/* An IOMMU which translates the doorbell was told of the first descriptor only. */
+static void msi_store_copy_doorbell(struct msi_vector **vectors, unsigned int n)
+{
+#ifdef CONFIG_IRQ_MSI_IOMMU
+	const struct msi_desc *first = msi_vector_desc(vectors[0]);
+
+	for (unsigned int i = 1; i < n; i++) {
+		struct msi_desc *desc = msi_vector_desc(vectors[i]);
+
+		desc->iommu_msi_iova = first->iommu_msi_iova;
+		desc->iommu_msi_shift = first->iommu_msi_shift;
+	}
+#endif
+}
+
 /* All @n interrupts, in one call of the irq core, or none */
 static int msi_store_alloc_irqs(struct msi_store *store, struct msi_vector **vectors,
 				unsigned int n, const struct irq_affinity_desc *affinity)
@@ -320,6 +346,7 @@ static int msi_store_alloc_irqs(struct msi_store *store, struct msi_vector **vec
 	if (virq < 0)
 		return virq;
 
+	msi_store_copy_doorbell(vectors, n);
 	msi_store_lock(store);
 	for (unsigned int i = 0; i < n; i++)
 		msi_store_init_irq(store, vectors[i], virq + i, !affinity);
@@ -328,6 +355,25 @@ static int msi_store_alloc_irqs(struct msi_store *store, struct msi_vector **vec
 	ret = msi_vectors_add_sysfs(vectors, n);
 	if (ret)
 		irq_domain_free_irqs(virq, n);
+	return ret ? : n;
+}
+
+/*
+ * There are parents which refuse more than one interrupt at a time, each with an error
+ * of its own: interrupt remapping with -EINVAL, the IMSIC with -EOPNOTSUPP.
+ */
+static int msi_store_alloc_some_irqs(struct msi_store *store, struct msi_vector **vectors,
+				     unsigned int n, const struct irq_affinity_desc *affinity)
+{
+	struct irq_domain *parent = store->domain->parent;
+	int ret = msi_store_alloc_irqs(store, vectors, n, affinity);
+
+	if (ret > 0 || n == 1 || ret == -ENOSPC || ret == -ENOMEM)
+		return ret;
+
+	ret = msi_store_alloc_irqs(store, vectors, 1, affinity);
+	if (ret > 0)
+		parent->flags |= IRQ_DOMAIN_FLAG_MSI_SINGLE;
 	return ret;
 }
 
@@ -356,7 +402,7 @@ static int msi_store_init_vectors(struct msi_store *store, struct msi_vector **v
 static int msi_store_alloc_chunk(struct msi_store *store, struct msi_vector **vectors,
 				 unsigned int n, const struct irq_affinity_desc *affinity)
 {
-	int ret;
+	int ret, done;
 
 	for (unsigned int i = 0; i < n; i++) {
 		struct msi_store_vector *sv = to_msi_store_vector(vectors[i]);
@@ -369,9 +415,9 @@ static int msi_store_alloc_chunk(struct msi_store *store, struct msi_vector **ve
 	if (ret)
 		return ret;
 
-	ret = msi_store_alloc_irqs(store, vectors, n, affinity);
-	if (ret)
-		msi_store_exit_vectors(store, vectors, n);
+	ret = msi_store_alloc_some_irqs(store, vectors, n, affinity);
+	done = max(ret, 0);
+	msi_store_exit_vectors(store, vectors + done, n - done);
 	return ret;
 }
 
@@ -400,23 +446,16 @@ static int msi_store_alloc(struct msi_table *table, struct msi_vector **vectors,
 		 * A power of two, as some parents round up to that, and would
 		 * lose the rest when the interrupts are freed one by one.
 		 */
-		unsigned int chunk = store->single ? 1 :
-				     min(rounddown_pow_of_two(n - done), MSI_STORE_MAX_CHUNK);
+		unsigned int chunk = min(rounddown_pow_of_two(n - done), MSI_STORE_MAX_CHUNK);
 		int ret;
 
+		if (READ_ONCE(store->domain->parent->flags) & IRQ_DOMAIN_FLAG_MSI_SINGLE)
+			chunk = 1;
 		ret = msi_store_alloc_chunk(store, vectors + done, chunk,
 					    affinity ? affinity + done : NULL);
-		/* What interrupt remapping says to more than one interrupt */
-		if (ret == -EINVAL && chunk > 1) {
-			chunk = 1;
-			ret = msi_store_alloc_chunk(store, vectors + done, chunk,
-						    affinity ? affinity + done : NULL);
-			if (!ret)
-				WRITE_ONCE(store->single, true);
-		}
-		if (ret)
+		if (ret < 0)
 			return done ? : ret;
-		done += chunk;
+		done += ret;
 	}
 	return done;
 }
@@ -585,21 +624,17 @@ static bool msi_table_info_valid(const struct msi_table_info *info)
 }
 
 /*
- * Without interrupt remapping a hypervisor does not see, and so can not
- * translate, a message which is written to a store it does not know about. It
- * is lost silently. So parents have to opt in.
+ * A hypervisor translates the messages of its guest which it sees written, and a store
+ * that it does not know about is not among them. What it holds is lost silently, unless
+ * the hardware translates it. So parents have to opt in. Else a driver vouches for a
+ * device which is fully emulated, or the administrator for the machine; firmware can
+ * not, as there is no property for it: where stores are to work, it shows remapping.
  */
-static bool msi_parent_routes_ims(struct device *dev, const struct irq_domain *parent,
+static bool msi_parent_routes_ims(const struct irq_domain *parent,
 				  const struct msi_table_info *info)
 {
-	if (parent->msi_parent_ops->supported_flags & MSI_FLAG_IMS)
-		return true;
-	if (info->flags & MSI_TABLE_UNREMAPPED)
-		return true;
-
-	dev_err(dev, "MSI table %s: device is not behind interrupt remapping (parent domain %s), messages may be lost\n",
-		info->name, parent->name);
-	return false;
+	return parent->msi_parent_ops->supported_flags & MSI_FLAG_IMS ||
+	       info->flags & MSI_TABLE_UNREMAPPED || READ_ONCE(msi_stores_unremapped);
 }
 
 /*
@@ -621,10 +656,53 @@ static bool msi_parent_serves_bus(struct device *dev, const struct irq_domain *p
 	       parent->msi_parent_ops->bus_select_mask & BIT(DOMAIN_BUS_PLATFORM_MSI);
 }
 
-static int msi_store_create_domain(struct msi_store *store, struct irq_domain *parent)
+/* Why the store can not be below this parent, or NULL */
+static const char *msi_parent_refusal(struct device *dev, struct irq_domain *parent,
+				      const struct msi_table_info *info)
+{
+	if (!irq_domain_is_msi_parent(parent))
+		return "is no MSI parent";
+	if (!msi_parent_serves_bus(dev, parent))
+		return "serves PCI devices only";
+	/* Of which the second may damage the first; nobody can vouch for it. */
+	if (!(parent->msi_parent_ops->supported_flags & MSI_FLAG_MULTI_DOMAIN))
+		return "can not have several MSI domains of a device";
+	if (!msi_parent_routes_ims(parent, info))
+		return "may lose messages of a device-specific store";
+	if (info->ops && info->ops->lock && !msi_parent_serves_slow_bus(parent))
+		return "changes messages with the affinity, and the store is behind a slow bus";
+	return NULL;
+}
+
+/* A parent may add to the chip, and take over masking; it must not replace the rest. */
+static bool msi_store_chip_intact(const struct msi_store *store)
+{
+	const struct irq_chip *chip = &store->chip;
+	bool mask_parent = store->info.flags & MSI_FLAG_PCI_MSI_MASK_PARENT;
+
+	return chip->irq_startup == msi_store_startup && chip->irq_shutdown == msi_store_shutdown &&
+	       chip->irq_write_msi_msg == msi_store_write_msg &&
+	       chip->irq_mask == (mask_parent ? irq_chip_mask_parent : msi_store_mask) &&
+	       chip->irq_unmask == (mask_parent ? irq_chip_unmask_parent : msi_store_unmask) &&
+	       chip->irq_bus_lock == (store->ops->lock ? msi_store_bus_lock : NULL) &&
+	       chip->irq_bus_sync_unlock == (store->ops->lock ? msi_store_bus_sync_unlock : NULL) &&
+	       !chip->irq_enable && !chip->irq_disable &&
+	       store->dom_ops.set_desc == msi_store_set_desc;
+}
+
+static int msi_store_refuse(struct device *dev, const struct msi_table_info *info,
+			    const struct irq_domain *parent, const char *why)
+{
+	dev_err(dev, "MSI table %s: parent domain %s %s\n", info->name, parent->name, why);
+	return -EOPNOTSUPP;
+}
+
+static int msi_store_create_domain(struct msi_store *store, struct irq_domain *parent,
+				   const struct msi_table_info *info)
 {
 	const struct msi_parent_ops *pops = parent->msi_parent_ops;
 	u32 hwsize = min(store->table.size, MSI_MAX_INDEX + 1);
+	unsigned int expected = info->expected ? : MSI_STORE_EXPECTED;
 	struct device *dev = store->table.dev;
 	int ret;
 
@@ -670,7 +748,7 @@ static int msi_store_create_domain(struct msi_store *store, struct irq_domain *p
 		return -ENOMEM;
 
 	if (!pops->init_dev_msi_info(dev, parent, parent, &store->info))
-		return -EOPNOTSUPP;
+		return msi_store_refuse(dev, info, parent, "does not take the store");
 	/*
 	 * Device MSI is masked nowhere, and irq-msi-lib takes this to be so for all
 	 * that is not on PCI. A store which the parent masks has to be unmasked there.
@@ -681,7 +759,11 @@ static int msi_store_create_domain(struct msi_store *store, struct irq_domain *p
 		store->chip.irq_unmask = irq_chip_unmask_parent;
 	}
 
-	/* Moved step by step, then. Not for the parent, which takes it for a flag of its own. */
+	if (!msi_store_chip_intact(store))
+		return msi_store_refuse(dev, info, parent, "replaces callbacks of the store");
+
+	/* What parents take for flags of their own. One without a mask is moved step by step. */
+	store->info.flags |= MSI_FLAG_IMS;
 	if (!store->ops->mask)
 		store->info.flags |= MSI_FLAG_NO_MASK;
 
@@ -689,10 +771,13 @@ static int msi_store_create_domain(struct msi_store *store, struct irq_domain *p
 	if (!store->domain)
 		return -ENOMEM;
 
-	ret = store->dom_ops.msi_prepare(store->domain, dev, max(hwsize, 1U), &store->alloc_info);
+	expected = min(expected, store->table.size ? : MSI_MAX_INDEX + 1);
+	ret = store->dom_ops.msi_prepare(store->domain, dev, expected, &store->alloc_info);
 	if (ret) {
 		irq_domain_remove(store->domain);
-		return ret == -EINVAL ? -EOPNOTSUPP : ret;
+		if (ret != -ENOMEM && ret != -ENOSPC)
+			ret = msi_store_refuse(dev, info, parent, "does not take the device");
+		return ret;
 	}
 
 	store->fwnode = no_free_ptr(fwnode);
@@ -708,9 +793,9 @@ static int msi_store_create_domain(struct msi_store *store, struct irq_domain *p
  * The table starts without vectors. It is freed by msi_table_free(), or when
  * @dev is unbound from its driver.
  *
- * A GICv3 ITS makes room for the messages of a device when the first of its MSI
- * domains is created, by the size of that, and all others share it. When it is
- * used up, allocation fails with %-ENOSPC.
+ * A GICv3 ITS makes room for the messages of all tables of a device when a table is
+ * created and none has a vector, see msi_table_info::expected. When it is used up,
+ * allocation fails with %-ENOSPC.
  *
  * Context: May sleep.
  *
@@ -719,10 +804,11 @@ static int msi_store_create_domain(struct msi_store *store, struct irq_domain *p
  * * %-EINVAL - @info is incomplete or contradictory
  * * %-EEXIST - @dev has a table of this name
  * * %-ENODEV - @dev has no MSI domain
- * * %-EOPNOTSUPP - the domain is not an MSI parent, can not serve this device,
- *   or does not see to it that the messages of a device-specific store arrive,
- *   which is said in the log, see %MSI_TABLE_UNREMAPPED; or the store is behind
- *   a slow bus, and messages of the parent change with the affinity
+ * * %-EOPNOTSUPP - for a reason which is said in the log: the domain is not an MSI
+ *   parent, can not serve this device or several MSI domains of one, has callbacks of
+ *   its own for them, or does not see to it that the messages of a device-specific
+ *   store arrive, see %MSI_TABLE_UNREMAPPED; or the store is behind a slow bus, and
+ *   messages of the parent change with the affinity
  * * %-ENOSPC - the parent has no room for another store of the device
  * * %-ENOMEM - no memory
  */
@@ -730,6 +816,7 @@ struct msi_table *msi_allocate_table(struct device *dev, const struct msi_table_
 {
 	struct irq_domain *parent;
 	size_t name_size;
+	const char *why;
 	int ret;
 
 	if (!msi_table_info_valid(info))
@@ -738,11 +825,9 @@ struct msi_table *msi_allocate_table(struct device *dev, const struct msi_table_
 	parent = info->parent ? : dev_get_msi_domain(dev);
 	if (!parent)
 		return ERR_PTR(-ENODEV);
-	if (!irq_domain_is_msi_parent(parent) || !msi_parent_serves_bus(dev, parent) ||
-	    !msi_parent_routes_ims(dev, parent, info))
-		return ERR_PTR(-EOPNOTSUPP);
-	if (info->ops && info->ops->lock && !msi_parent_serves_slow_bus(parent))
-		return ERR_PTR(-EOPNOTSUPP);
+	why = msi_parent_refusal(dev, parent, info);
+	if (why)
+		return ERR_PTR(msi_store_refuse(dev, info, parent, why));
 
 	name_size = strlen(info->name) + 1;
 	struct msi_store *store __free(kfree) = kzalloc_flex(*store, name, name_size);
@@ -753,11 +838,6 @@ struct msi_table *msi_allocate_table(struct device *dev, const struct msi_table_
 	store->ops = info->ops ? : &msi_mmio_ops;
 	if (info->mmio)
 		store->mmio = *info->mmio;
-	/*
-	 * An IOMMU which translates the address is told of one MSI descriptor
-	 * for each allocation, and here each interrupt has its own.
-	 */
-	store->single = IS_ENABLED(CONFIG_IRQ_MSI_IOMMU);
 	store->table.dev = dev;
 	store->table.backend = &msi_store_backend;
 	store->table.dynamic = true;
@@ -770,7 +850,7 @@ struct msi_table *msi_allocate_table(struct device *dev, const struct msi_table_
 	if (ret)
 		return ERR_PTR(ret);
 
-	ret = msi_store_create_domain(store, parent);
+	ret = msi_store_create_domain(store, parent, info);
 	if (ret) {
 		msi_table_unregister(&store->table);
 		return ERR_PTR(ret);

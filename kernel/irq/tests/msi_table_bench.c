@@ -122,7 +122,8 @@ static bool bench_init_dev_msi_info(struct device *dev, struct irq_domain *domai
 }
 
 static const struct msi_parent_ops bench_msi_parent_ops = {
-	.supported_flags	= MSI_GENERIC_FLAGS_MASK | MSI_FLAG_IMS | MSI_FLAG_RESERVATION_MODE,
+	.supported_flags	= MSI_GENERIC_FLAGS_MASK | MSI_FLAG_IMS | MSI_FLAG_MULTI_DOMAIN |
+				  MSI_FLAG_RESERVATION_MODE,
 	.required_flags		= MSI_FLAG_USE_DEF_DOM_OPS | MSI_FLAG_USE_DEF_CHIP_OPS,
 	.chip_flags		= MSI_CHIP_FLAG_SET_ACK,
 	.bus_select_token	= DOMAIN_BUS_NEXUS,

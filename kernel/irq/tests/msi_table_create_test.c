@@ -7,10 +7,12 @@
 #include <linux/device.h>
 #include <linux/irq.h>
 #include <linux/irqdomain.h>
+#include <linux/kmsg_dump.h>
 #include <linux/msi.h>
 #include <linux/sprintf.h>
 #include <linux/string.h>
 
+#include "../msi_table.h"
 #include "msi_table_test.h"
 
 KUNIT_DEFINE_ACTION_WRAPPER(mtt_remove_domain, irq_domain_remove, struct irq_domain *);
@@ -94,6 +96,29 @@ static void create_needs_msi_domain(struct kunit *test)
 	mtt_expect_creatable(test);
 }
 
+/* Creation fails, and one line of the log says why. */
+static void create_refused(struct kunit *test, const struct msi_table_info *info, const char *why)
+{
+	struct kmsg_dump_iter iter = { };
+	static char line[256];
+	unsigned int said = 0;
+	char end[128];
+	size_t len;
+
+	kmsg_dump_rewind(&iter);
+	iter.cur_seq = iter.next_seq;
+	KUNIT_EXPECT_EQ(test, mtt_create_error(test, info), -EOPNOTSUPP);
+	snprintf(end, sizeof(end), " %s\n", why);
+	while (kmsg_dump_get_line(&iter, false, line, sizeof(line) - 1, &len)) {
+		line[len] = '\0';
+		if (strstr(line, "MSI table")) {
+			said++;
+			KUNIT_EXPECT_NOT_NULL_MSG(test, strstr(line, end), "%s", line);
+		}
+	}
+	KUNIT_EXPECT_EQ(test, said, IS_ENABLED(CONFIG_PRINTK));
+}
+
 static void create_needs_msi_parent(struct kunit *test)
 {
 	struct mtt_ctx *ctx = test->priv;
@@ -109,7 +134,7 @@ static void create_needs_msi_parent(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, mtt_remove_domain, domain));
 
 	info.parent = domain;
-	KUNIT_EXPECT_EQ(test, mtt_create_error(test, &info), -EOPNOTSUPP);
+	create_refused(test, &info, "is no MSI parent");
 	/* Being vouched for does not make it an MSI parent. */
 	info.flags = MSI_TABLE_UNREMAPPED;
 	KUNIT_EXPECT_EQ(test, mtt_create_error(test, &info), -EOPNOTSUPP);
@@ -123,10 +148,41 @@ static void create_needs_opt_in(struct kunit *test)
 	struct msi_table_info info = mtt_info(ctx);
 
 	msi_fake_parent_attach(shy, ctx->dev);
-	KUNIT_EXPECT_EQ(test, mtt_create_error(test, &info), -EOPNOTSUPP);
+	create_refused(test, &info, "may lose messages of a device-specific store");
 
 	info.flags = MSI_TABLE_UNREMAPPED;
 	KUNIT_EXPECT_EQ(test, mtt_create_error(test, &info), 0);
+}
+
+/* The administrator vouches for all. */
+static void create_vouched_for(struct kunit *test)
+{
+	struct msi_fake_parent *shy = mtt_new_parent(test, MTT_CAPACITY, MSI_FAKE_NO_IMS);
+	struct mtt_ctx *ctx = test->priv;
+	struct msi_table_info info = mtt_info(ctx);
+	bool before = msi_stores_unremapped;
+
+	msi_fake_parent_attach(shy, ctx->dev);
+	WRITE_ONCE(msi_stores_unremapped, true);
+	KUNIT_EXPECT_EQ(test, mtt_create_error(test, &info), 0);
+	WRITE_ONCE(msi_stores_unremapped, before);
+}
+
+/* Nobody can vouch for a parent like that of s390, pseries or the GICv5. */
+static void create_needs_multi_domain(struct kunit *test)
+{
+	struct msi_fake_parent *single = mtt_new_parent(test, MTT_CAPACITY, MSI_FAKE_ONE_DOMAIN);
+	struct mtt_ctx *ctx = test->priv;
+	struct msi_table_info info = mtt_info(ctx);
+	bool before = msi_stores_unremapped;
+
+	info.parent = msi_fake_parent_domain(single);
+	create_refused(test, &info, "can not have several MSI domains of a device");
+	info.flags = MSI_TABLE_UNREMAPPED;
+	WRITE_ONCE(msi_stores_unremapped, true);
+	create_refused(test, &info, "can not have several MSI domains of a device");
+	WRITE_ONCE(msi_stores_unremapped, before);
+	mtt_expect_creatable(test);
 }
 
 static void create_needs_parent_for_bus(struct kunit *test)
@@ -135,7 +191,7 @@ static void create_needs_parent_for_bus(struct kunit *test)
 	struct msi_table_info info = mtt_info(ctx);
 
 	msi_fake_parent_attach(mtt_new_parent(test, MTT_CAPACITY, MSI_FAKE_PCI_ONLY), ctx->dev);
-	KUNIT_EXPECT_EQ(test, mtt_create_error(test, &info), -EOPNOTSUPP);
+	create_refused(test, &info, "serves PCI devices only");
 }
 
 /* It is the parent which is used that has to opt in. */
@@ -154,6 +210,7 @@ static void create_checks_given_parent(struct kunit *test)
 }
 
 static const struct msi_parent_ops *create_parent_ops;
+static void (*create_replace)(struct msi_domain_info *info);
 static int create_prepare_error;
 
 static int create_prepare(struct irq_domain *domain, struct device *dev, int n,
@@ -167,24 +224,18 @@ static bool create_init_dev_msi_info(struct device *dev, struct irq_domain *doma
 				     struct irq_domain *parent, struct msi_domain_info *info)
 {
 	info->ops->msi_prepare = create_prepare;
-	return create_parent_ops->init_dev_msi_info(dev, domain, parent, info);
+	if (!create_parent_ops->init_dev_msi_info(dev, domain, parent, info))
+		return false;
+	if (create_replace)
+		create_replace(info);
+	return true;
 }
 
-/* What is an invalid argument to the parent is not one of the driver's. */
-static void create_refused_by_parent(struct kunit *test)
+/* A parent which does what create_replace and create_prepare_error say */
+static struct irq_domain *create_choosy_parent(struct kunit *test)
 {
-	static const struct {
-		int	parent;
-		int	driver;
-	} errors[] = {
-		{ -EINVAL, -EOPNOTSUPP },
-		{ -ENOSPC, -ENOSPC },
-		{ -ENOMEM, -ENOMEM },
-	};
 	struct msi_fake_parent *choosy = mtt_new_parent(test, MTT_CAPACITY, 0);
 	struct irq_domain *domain = msi_fake_parent_domain(choosy);
-	struct mtt_ctx *ctx = test->priv;
-	struct msi_table_info info = mtt_info(ctx);
 	struct msi_parent_ops *ops;
 
 	ops = kunit_kzalloc(test, sizeof(*ops), GFP_KERNEL);
@@ -193,17 +244,159 @@ static void create_refused_by_parent(struct kunit *test)
 	*ops = *create_parent_ops;
 	ops->init_dev_msi_info = create_init_dev_msi_info;
 	domain->msi_parent_ops = ops;
+	return domain;
+}
 
-	info.parent = domain;
-	for (unsigned int i = 0; i < ARRAY_SIZE(errors); i++) {
-		create_prepare_error = errors[i].parent;
-		KUNIT_EXPECT_EQ(test, mtt_create_error(test, &info), errors[i].driver);
-	}
+/* Creation works, but for what is tried. Before the domain loses its operations. */
+static void create_choosy_done(struct kunit *test, const struct msi_table_info *info)
+{
+	create_replace = NULL;
 	create_prepare_error = 0;
-	KUNIT_EXPECT_EQ(test, mtt_create_error(test, &info), 0);
-	/* Before the domain loses its operations, and the parent its table */
+	KUNIT_EXPECT_EQ(test, mtt_create_error(test, info), 0);
 	mtt_unbind(test);
-	domain->msi_parent_ops = create_parent_ops;
+	info->parent->msi_parent_ops = create_parent_ops;
+}
+
+/* What is an invalid argument to the parent is not one of the driver's. */
+static void create_refused_by_parent(struct kunit *test)
+{
+	struct msi_table_info info = mtt_info(test->priv);
+
+	info.parent = create_choosy_parent(test);
+	create_prepare_error = -EINVAL;
+	create_refused(test, &info, "does not take the device");
+	/* The GICv5, for a second domain */
+	create_prepare_error = -EBUSY;
+	create_refused(test, &info, "does not take the device");
+	create_prepare_error = -ENOSPC;
+	KUNIT_EXPECT_EQ(test, mtt_create_error(test, &info), -ENOSPC);
+	create_prepare_error = -ENOMEM;
+	KUNIT_EXPECT_EQ(test, mtt_create_error(test, &info), -ENOMEM);
+	create_choosy_done(test, &info);
+}
+
+static void create_write_nothing(struct irq_data *data, struct msi_msg *msg) { }
+
+static void create_nothing(struct irq_data *data) { }
+
+static unsigned int create_start_nothing(struct irq_data *data)
+{
+	return 0;
+}
+
+static void create_set_nothing(msi_alloc_info_t *arg, struct msi_desc *desc) { }
+
+/* pseries */
+static void create_replace_write_msg(struct msi_domain_info *info)
+{
+	info->chip->irq_write_msi_msg = create_write_nothing;
+}
+
+/* VMD */
+static void create_replace_startup(struct msi_domain_info *info)
+{
+	info->chip->irq_startup = create_start_nothing;
+}
+
+/* powernv, pseries and VMD */
+static void create_replace_shutdown(struct msi_domain_info *info)
+{
+	info->chip->irq_shutdown = create_nothing;
+}
+
+/* VMD */
+static void create_replace_enable(struct msi_domain_info *info)
+{
+	info->chip->irq_enable = create_nothing;
+}
+
+static void create_replace_disable(struct msi_domain_info *info)
+{
+	info->chip->irq_disable = create_nothing;
+}
+
+static void create_replace_mask(struct msi_domain_info *info)
+{
+	info->chip->irq_mask = create_nothing;
+}
+
+static void create_replace_unmask(struct msi_domain_info *info)
+{
+	info->chip->irq_unmask = create_nothing;
+}
+
+static void create_replace_set_desc(struct msi_domain_info *info)
+{
+	info->ops->set_desc = create_set_nothing;
+}
+
+/* Otherwise the store would not be told of a message, or of masking. */
+static void create_keeps_callbacks(struct kunit *test)
+{
+	static void (* const replace[])(struct msi_domain_info *info) = {
+		create_replace_write_msg,
+		create_replace_startup,
+		create_replace_shutdown,
+		create_replace_enable,
+		create_replace_disable,
+		create_replace_mask,
+		create_replace_unmask,
+		create_replace_set_desc,
+	};
+	struct msi_table_info info = mtt_info(test->priv);
+
+	info.parent = create_choosy_parent(test);
+	info.flags = MSI_TABLE_UNREMAPPED;
+	for (unsigned int i = 0; i < ARRAY_SIZE(replace); i++) {
+		create_replace = replace[i];
+		create_refused(test, &info, "replaces callbacks of the store");
+	}
+	create_choosy_done(test, &info);
+}
+
+/* What the parent is asked to make room for */
+static int create_room;
+
+static int create_prepare_room(struct irq_domain *domain, struct device *dev, int n,
+			       msi_alloc_info_t *info)
+{
+	create_room = n;
+	return create_prepare(domain, dev, n, info);
+}
+
+static void create_count_room(struct msi_domain_info *info)
+{
+	info->ops->msi_prepare = create_prepare_room;
+}
+
+static void create_asks_for_room(struct kunit *test)
+{
+	static const struct {
+		u32	size;
+		u32	expected;
+		int	room;
+	} cases[] = {
+		{ 0, 0, 64 }, { 0, 200, 200 }, { 16, 0, 16 }, { 16, 4, 4 }, { 16, 17, 16 },
+		{ 65, 0, 64 }, { BIT(20), 0, 64 }, { BIT(20), 1000, 1000 },
+		{ 0, U32_MAX, 65536 },
+	};
+	struct msi_table_info info = mtt_info(test->priv);
+
+	info.parent = create_choosy_parent(test);
+	create_replace = create_count_room;
+	for (unsigned int i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct mtt_ctx *ctx = test->priv;
+		struct msi_table *table;
+
+		info.size = cases[i].size;
+		info.expected = cases[i].expected;
+		table = msi_allocate_table(ctx->dev, &info);
+		KUNIT_ASSERT_NOT_ERR_OR_NULL(test, table);
+		KUNIT_EXPECT_EQ(test, create_room, cases[i].room);
+		msi_table_free(table);
+	}
+	info.size = MTT_SIZE;
+	create_choosy_done(test, &info);
 }
 
 static void create_uses_given_parent(struct kunit *test)
@@ -310,9 +503,13 @@ static struct kunit_case mtt_create_cases[] = {
 	KUNIT_CASE(create_needs_msi_domain),
 	KUNIT_CASE(create_needs_msi_parent),
 	KUNIT_CASE(create_needs_opt_in),
+	KUNIT_CASE(create_vouched_for),
+	KUNIT_CASE(create_needs_multi_domain),
 	KUNIT_CASE(create_needs_parent_for_bus),
 	KUNIT_CASE(create_checks_given_parent),
 	KUNIT_CASE(create_refused_by_parent),
+	KUNIT_CASE(create_keeps_callbacks),
+	KUNIT_CASE(create_asks_for_room),
 	KUNIT_CASE(create_uses_given_parent),
 	KUNIT_CASE(create_same_name_twice),
 	KUNIT_CASE(create_same_name_on_other_device),

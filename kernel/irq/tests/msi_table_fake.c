@@ -43,7 +43,8 @@
 #define FAKE_FLAGS	(MSI_FAKE_NO_IMS | MSI_FAKE_MASK_PARENT | MSI_FAKE_PCI_ONLY |	\
 			 MSI_FAKE_IMMUTABLE | MSI_FAKE_SINGLE | MSI_FAKE_NO_DYN |	\
 			 MSI_FAKE_CONTIGUOUS | MSI_FAKE_STARTUP_PARENT |		\
-			 MSI_FAKE_NO_AFFINITY | MSI_FAKE_NO_RESERVATION)
+			 MSI_FAKE_NO_AFFINITY | MSI_FAKE_NO_RESERVATION |		\
+			 MSI_FAKE_ONE_DOMAIN)
 
 /* Unlike any label a test is likely to use */
 #define FAKE_FIRST_HWIRQ	0xfa000
@@ -260,10 +261,10 @@ static int fake_domain_alloc(struct irq_domain *domain, unsigned int virq, unsig
 
 	if (!fake_alloc_info_valid(virq, arg))
 		return -ENODEV;
-	if (nr_irqs > 1 && parent->flags & MSI_FAKE_SINGLE)
-		return -EINVAL;
 
 	atomic_inc(&parent->alloc_calls);
+	if (nr_irqs > 1 && parent->flags & MSI_FAKE_SINGLE)
+		return -EOPNOTSUPP;
 	if (fake_count_down(&parent->fail))
 		return -ENOSPC;
 
@@ -355,8 +356,8 @@ static bool fake_init_dev_msi_info(struct device *dev, struct irq_domain *domain
  * @nr_vectors:	How many interrupts can be allocated from it at a time
  * @flags:	Any of %MSI_FAKE_NO_IMS, %MSI_FAKE_MASK_PARENT, %MSI_FAKE_STARTUP_PARENT,
  *		%MSI_FAKE_PCI_ONLY, %MSI_FAKE_IMMUTABLE, %MSI_FAKE_SINGLE,
- *		%MSI_FAKE_NO_DYN, %MSI_FAKE_CONTIGUOUS, %MSI_FAKE_NO_AFFINITY and
- *		%MSI_FAKE_NO_RESERVATION
+ *		%MSI_FAKE_NO_DYN, %MSI_FAKE_CONTIGUOUS, %MSI_FAKE_NO_AFFINITY,
+ *		%MSI_FAKE_NO_RESERVATION and %MSI_FAKE_ONE_DOMAIN
  *
  * The domain serves PCI devices and others. It opts in to device-specific
  * stores unless @flags say no. It can be given to msi_allocate_table() as
@@ -396,6 +397,8 @@ struct msi_fake_parent *msi_fake_parent_create(unsigned int nr_vectors, unsigned
 	};
 	if (!(flags & MSI_FAKE_NO_IMS))
 		parent->ops.supported_flags |= MSI_FLAG_IMS;
+	if (!(flags & MSI_FAKE_ONE_DOMAIN))
+		parent->ops.supported_flags |= MSI_FLAG_MULTI_DOMAIN;
 	if (flags & MSI_FAKE_IMMUTABLE)
 		info.domain_flags |= IRQ_DOMAIN_FLAG_MSI_IMMUTABLE;
 	if (flags & MSI_FAKE_NO_RESERVATION)
@@ -543,8 +546,8 @@ EXPORT_SYMBOL_GPL(msi_fake_parent_live);
  * msi_fake_parent_alloc_calls - Count the allocations
  * @parent:	The parent
  *
- * An allocation of several interrupts at once counts as one. What
- * %MSI_FAKE_SINGLE refuses for its size does not count.
+ * An allocation of several interrupts at once counts as one, as does what
+ * %MSI_FAKE_SINGLE refuses for its size.
  *
  * Context: Any.
  *

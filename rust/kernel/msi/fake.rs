@@ -105,14 +105,15 @@ impl Parent {
         Self::create(nr_vectors, bindings::MSI_FAKE_IMMUTABLE)
     }
 
-    /// Creates a parent which allocates one vector at a time, as interrupt remapping does.
+    /// Creates a parent which allocates one vector at a time, as interrupt remapping does. It is
+    /// asked for several once.
     ///
     /// # Examples
     ///
     /// ```
     /// use kernel::msi::{fake::{fake_device, Parent, Recorder}, Table};
     ///
-    /// for (parent, calls) in [(Parent::new(8)?, 1), (Parent::single(8)?, 8)] {
+    /// for (parent, calls) in [(Parent::new(8)?, 1), (Parent::single(8)?, 1 + 8)] {
     ///     let dev = fake_device!(c"msi_single", parent = parent.clone());
     ///     let table = Table::new(dev.as_ref(), c"ims", 16, Recorder::default())?;
     ///     let vectors = table.alloc_many(.., 8..=8)?;

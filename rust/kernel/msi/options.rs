@@ -37,6 +37,7 @@ use core::ptr::{
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Options {
     pub(super) size: Option<u32>,
+    pub(super) expected: u32,
     pub(super) flags: u32,
     pub(super) parent: Option<NonNull<bindings::irq_domain>>,
 }
@@ -47,6 +48,7 @@ impl Options {
     pub const fn indexed(size: u32) -> Self {
         Self {
             size: Some(size),
+            expected: 0,
             flags: 0,
             parent: None,
         }
@@ -57,17 +59,42 @@ impl Options {
     pub const fn unindexed() -> Self {
         Self {
             size: None,
+            expected: 0,
             flags: 0,
             parent: None,
         }
     }
 
+    /// There are going to be about so many vectors at a time.
+    ///
+    /// Some parents make room for them when the table is created, as the GICv3 ITS does. Without
+    /// this it is for 64, and never for more than the store has slots.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use kernel::msi::{fake::{fake_device, Recorder}, Options, Table};
+    ///
+    /// let dev = fake_device!(c"msi_expected", 128);
+    ///
+    /// let options = Options::unindexed().expected(100);
+    /// let table = Table::new(dev.as_ref(), c"ims", options, Recorder::default())?;
+    /// assert_eq!(table.alloc_many(.., 100..=100)?.len(), 100);
+    /// # Ok::<(), Error>(())
+    /// ```
+    #[inline]
+    pub const fn expected(mut self, vectors: u32) -> Self {
+        self.expected = vectors;
+        self
+    }
+
     /// Whoever routes the messages of this store understands them without interrupt remapping.
     ///
     /// Behind a hypervisor which does not know about a store, its messages are silently lost unless
-    /// interrupts are remapped. So a table on a device that is not behind interrupt remapping is
+    /// the hardware translates them. So a table below a parent which does not see to that is
     /// refused without this word of the driver. It can be given for a device that is fully
-    /// emulated, for example.
+    /// emulated, for example. There are parents which no table of a store can be below, whatever
+    /// is said of the messages.
     ///
     /// # Examples
     ///
@@ -172,6 +199,7 @@ impl Options {
         Ok(bindings::msi_table_info {
             name: name.as_char_ptr(),
             size,
+            expected: self.expected,
             parent: self
                 .parent
                 .map_or(ptr::null_mut(), |parent| parent.as_ptr()),

@@ -527,10 +527,18 @@ mod mmio {
         // SAFETY: It is dropped below.
         let owner = unsafe { FakeDevice::new(c"kunit_msi_mmio_own", Parent::new(8)?) }?;
         let other = fake_device!(c"kunit_msi_mmio_oth", 8);
-        // Where no RAM is, and writing changes nothing: the ROM of a PC
+        // Where no RAM is, and writing changes nothing: the ROM or flash memory of a PC, and of
+        // QEMU's machines for arm64 and riscv64
+        let start = if cfg!(CONFIG_X86) {
+            0xffff_0000
+        } else if cfg!(CONFIG_ARM64) {
+            0x0400_0000
+        } else {
+            0x1000
+        };
         let mut raw = bindings::resource {
-            start: 0xffff_0000,
-            end: 0xffff_0000 + BYTES as bindings::resource_size_t - 1,
+            start,
+            end: start + BYTES as bindings::resource_size_t - 1,
             flags: bindings::IORESOURCE_MEM as usize,
             ..Default::default()
         };
