@@ -219,7 +219,9 @@ static void msi_table_doorbell_peer(struct kunit *test)
 	v = doorbell_alloc(test, table);
 	msi_vector_watch(v, &bell->watcher);
 	KUNIT_EXPECT_EQ(test, doorbell_told(bell), 1);
-	doorbell_expect_none(test, bell);
+	/* Without reservations there is one before there is a handler. */
+	if (!irqd_is_activated(irq_get_irq_data(msi_vector_irq(v))))
+		doorbell_expect_none(test, bell);
 
 	doorbell_request(test, v);
 	doorbell_expect_current(test, bell, v);
@@ -231,7 +233,8 @@ static void msi_table_doorbell_peer(struct kunit *test)
 	doorbell_expect_current(test, bell, v);
 	moved = doorbell_msg(bell);
 	if (num_online_cpus() > 1)
-		KUNIT_EXPECT_TRUE(test, first.address != moved.address || first.data != moved.data);
+		KUNIT_EXPECT_EQ(test, first.address == moved.address && first.data == moved.data,
+				!!(igb->domain->flags & IRQ_DOMAIN_FLAG_MSI_IMMUTABLE));
 	doorbell_ring(test, bell);
 	igb_raise(test, DOORBELL_ENTRY);
 	doorbell_ring(test, bell);
@@ -412,7 +415,7 @@ static void msi_table_doorbell_hostile(struct kunit *test)
 	struct msi_table *table;
 	unsigned int irq;
 
-	if (!IS_ENABLED(CONFIG_X86))
+	if (!igb_machine_is_x86())
 		kunit_skip(test, "other messages, and other reports");
 	doorbell_attach_peer(test, bell);
 	table = edu_create(test, bell, 4);
@@ -457,6 +460,8 @@ static void msi_table_doorbell_cpu_vectors(struct kunit *test)
 	struct msi_table *table;
 	int ret;
 
+	if (!igb_machine_is_x86())
+		kunit_skip(test, "CPUs have no vectors");
 	doorbell_attach_peer(test, bell);
 	vectors = kunit_kcalloc(test, n, sizeof(*vectors), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, vectors);

@@ -160,8 +160,26 @@ void igb_setup(struct igb_test *igb)
 	writel(IGB_ALL, igb->regs + IGB_EIMS);
 }
 
-void igb_enable_bridge(struct pci_dev *pdev)
+static int igb_line_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 {
+	return -ENODEV;
+}
+
+static const struct pci_device_id igb_line_ids[] = {
+	{ PCI_DEVICE(PCI_ANY_ID, PCI_ANY_ID) },
+	{ }
+};
+
+static struct pci_driver igb_line_driver = {
+	.name		= "msi_table_line_test",
+	.id_table	= igb_line_ids,
+	.probe		= igb_line_probe,
+};
+
+void igb_settle(struct pci_dev *pdev)
+{
+	if (!pci_register_driver(&igb_line_driver))
+		pci_unregister_driver(&igb_line_driver);
 	if (!pci_enable_device(pdev))
 		pci_disable_device(pdev);
 }
@@ -179,7 +197,7 @@ int igb_test_init(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, igb_test_put, igb->pdev));
 
 	igb_test_pdev = igb->pdev;
-	igb_enable_bridge(igb->pdev);
+	igb_settle(igb->pdev);
 	igb->nr_irqs = igb_count_irqs();
 	ret = pci_register_driver(&igb_test_driver);
 	KUNIT_ASSERT_EQ(test, ret, 0);

@@ -69,8 +69,11 @@ struct igb_test {
 	struct igb_vector	vectors[IGB_NR_MSIX];
 };
 
-/* Before interrupts are counted: a bridge above stays enabled, and keeps one. */
-void igb_enable_bridge(struct pci_dev *pdev);
+/*
+ * Before interrupts are counted: a bridge above stays enabled, and keeps one. And there
+ * are machines where the first probe of a function makes one for its line, which stays.
+ */
+void igb_settle(struct pci_dev *pdev);
 
 /* For struct kunit_suite. Exit unbinds the driver and looks for what is left behind. */
 int igb_test_init(struct kunit *test);
@@ -90,6 +93,15 @@ unsigned int igb_count_irqs(void);
 u16 igb_command(struct igb_test *igb);
 bool igb_msix_on(struct igb_test *igb);
 bool igb_msi_on(struct igb_test *igb);
+
+/*
+ * x86 has vectors of CPUs, and somebody who reports a message of nobody. No other test
+ * knows the architecture.
+ */
+static inline bool igb_machine_is_x86(void)
+{
+	return IS_ENABLED(CONFIG_X86);
+}
 
 /* dev_id is a struct igb_vector */
 irqreturn_t igb_handler(int irq, void *dev_id);

@@ -455,13 +455,15 @@ static void igb_count_message(struct msi_watcher *watcher, const struct msi_mess
 
 /*
  * An entry is masked while it is moved. A message for a place in between, which x86
- * has for MSI without a mask bit, may bring an interrupt twice.
+ * has for MSI without a mask bit, may bring an interrupt twice. Where the parent masks
+ * the device goes on, and what moves its message can not do without.
  */
 static void pci_affinity_told_once(struct kunit *test)
 {
 	struct igb_told told = { .watcher.notify = igb_count_message };
 	struct igb_test *igb = test->priv;
 	struct msi_table *table;
+	bool masked_by_parent;
 	unsigned int irq;
 	int cpus[2];
 
@@ -477,6 +479,7 @@ static void pci_affinity_told_once(struct kunit *test)
 	}
 	igb_take(test, table, 2, 2, 2);
 	irq = msi_vector_irq(igb->vectors[2].vector);
+	masked_by_parent = irq_get_irq_data(irq)->chip->irq_mask == irq_chip_mask_parent;
 
 	msi_vector_watch(igb->vectors[2].vector, &told.watcher);
 	told.messages = 0;
@@ -485,7 +488,7 @@ static void pci_affinity_told_once(struct kunit *test)
 		igb_raise_on(test, 2, cpus[i % 2]);
 	}
 	msi_vector_unwatch(igb->vectors[2].vector, &told.watcher);
-	KUNIT_EXPECT_LE(test, told.messages, 20);
+	KUNIT_EXPECT_LE(test, told.messages, masked_by_parent ? 40 : 20);
 	igb_free(table, igb);
 }
 

@@ -19,7 +19,6 @@
 #include <linux/iopoll.h>
 #include <linux/irq.h>
 #include <linux/irqdesc.h>
-#include <linux/mc146818rtc.h>
 #include <linux/moduleparam.h>
 #include <linux/msi_table.h>
 #include <linux/pci.h>
@@ -30,6 +29,10 @@
 #include <linux/suspend.h>
 #include <linux/syscore_ops.h>
 #include <linux/workqueue.h>
+
+#ifdef CONFIG_X86
+#include <linux/mc146818rtc.h>
+#endif
 
 #include "igb.h"
 
@@ -246,7 +249,7 @@ static int pm_test_init(struct kunit *test)
 
 		pm->all = t;
 		pm->igb.pdev = pci_dev_get(pdev);
-		igb_enable_bridge(pdev);
+		igb_settle(pdev);
 		KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, pm_test_put, pdev));
 	}
 	pci_dev_put(pdev);
@@ -395,6 +398,16 @@ static void pm_create_counted(struct kunit *test, struct pm_igb *pm)
 	pm_populate(test, &pm->counted, pm->counts);
 }
 
+/* Where the parent masks, the device does from shutdown to startup. */
+static bool pm_expect_masked(struct msi_vector *v)
+{
+	struct irq_data *data = irq_get_irq_data(msi_vector_irq(v));
+
+	if (data->chip->irq_mask == irq_chip_mask_parent)
+		return !irqd_is_started(data);
+	return irqd_irq_masked(data);
+}
+
 /* The device has the messages and mask bits which the core believes it to have. */
 static void pm_check_entries(struct kunit *test, struct pm_igb *pm)
 {
@@ -406,13 +419,13 @@ static void pm_check_entries(struct kunit *test, struct pm_igb *pm)
 		struct msi_vector *v = pm->real.vectors[pm_labels[i]];
 		struct msi_message msg;
 
-		KUNIT_EXPECT_EQ_MSG(test, !!mask,
-				    irqd_irq_masked(irq_get_irq_data(msi_vector_irq(v))),
-				    "entry %u", pm_labels[i]);
-		KUNIT_EXPECT_EQ_MSG(test, !!mask, pm_labels[i] == PM_SILENT ||
-				    pm_labels[i] == PM_DISABLED, "entry %u", pm_labels[i]);
-		if (pm_labels[i] == PM_SILENT) {
+		KUNIT_EXPECT_EQ_MSG(test, !!mask, pm_expect_masked(v), "entry %u", pm_labels[i]);
+		if (pm_labels[i] != PM_DISABLED)
+			KUNIT_EXPECT_EQ_MSG(test, !!mask, pm_labels[i] == PM_SILENT, "entry %u",
+					    pm_labels[i]);
+		if (!irqd_is_activated(irq_get_irq_data(msi_vector_irq(v)))) {
 			KUNIT_EXPECT_EQ(test, msi_vector_get_msg(v, &msg), -EAGAIN);
+			KUNIT_EXPECT_EQ(test, pm_labels[i], PM_SILENT);
 			continue;
 		}
 		KUNIT_ASSERT_EQ(test, msi_vector_get_msg(v, &msg), 0);
@@ -469,9 +482,8 @@ static void pm_check_counted(struct kunit *test, struct pm_igb *pm)
 		KUNIT_ASSERT_EQ(test, 0, msi_fake_store_read(pm->store, pm_labels[i], &slot));
 		KUNIT_EXPECT_EQ_MSG(test, slot.msg.address, msg.address, "label %u", pm_labels[i]);
 		KUNIT_EXPECT_EQ_MSG(test, slot.msg.data, msg.data, "label %u", pm_labels[i]);
-		KUNIT_EXPECT_EQ_MSG(test, slot.masked,
-				    irqd_irq_masked(irq_get_irq_data(msi_vector_irq(v))),
-				    "label %u", pm_labels[i]);
+		KUNIT_EXPECT_EQ_MSG(test, slot.masked, pm_expect_masked(v), "label %u",
+				    pm_labels[i]);
 	}
 }
 
@@ -500,7 +512,6 @@ static void pm_check_shaken(struct kunit *test, struct pm_igb *pm)
 
 	pm_check_counted(test, pm);
 	KUNIT_ASSERT_EQ(test, 0, msi_fake_store_read(pm->store, PM_PLAIN, &slot));
-	KUNIT_EXPECT_TRUE(test, slot.masked);
 	KUNIT_EXPECT_NE(test, slot.msg.address, 0);
 	KUNIT_ASSERT_EQ(test, 0, msi_fake_store_read(pm->store, PM_DISABLED, &slot));
 	KUNIT_EXPECT_FALSE(test, slot.masked);

@@ -13,12 +13,17 @@
 #include <linux/irqdomain.h>
 #include <linux/limits.h>
 #include <linux/minmax.h>
+#include <linux/moduleparam.h>
 #include <linux/msi_table.h>
 #include <linux/mutex.h>
 #include <linux/pci.h>
 #include <linux/spinlock.h>
 
 #include "igb.h"
+
+static int ims = -1;
+module_param(ims, int, 0444);
+MODULE_PARM_DESC(ims, "Stores are for whoever asks (1) or not (0)");
 
 /*
  * The MSI-X table in the hands of the driver, as a device-specific store. The
@@ -285,9 +290,29 @@ static void pci_store_slow(struct kunit *test)
 	igb_free_store(test, table);
 }
 
+/* What the parent says of stores, which nobody but the machine knows */
+static void pci_store_opt_in(struct kunit *test)
+{
+	const struct msi_table_info info = {
+		.name	= "opt-in",
+		.ops	= &msi_fake_store_ops,
+		.size	= 1,
+	};
+	struct igb_test *igb = test->priv;
+	struct msi_table *table;
+
+	if (ims < 0)
+		kunit_skip(test, "the parameter ims is not set");
+	table = msi_allocate_table(&igb->pdev->dev, &info);
+	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(table), ims ? 0 : -EOPNOTSUPP);
+	if (!IS_ERR(table))
+		msi_table_free(table);
+}
+
 static struct kunit_case msi_table_pci_store_cases[] = {
 	KUNIT_CASE(pci_store_mmio),
 	KUNIT_CASE(pci_store_slow),
+	KUNIT_CASE(pci_store_opt_in),
 	{ }
 };
 

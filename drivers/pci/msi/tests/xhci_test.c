@@ -225,6 +225,7 @@ static int xhci_test_init(struct kunit *test)
 	if (pci_msi_vec_count(xhci->pdev) != XHCI_NR_MSI)
 		kunit_skip(test, "the NEC xHCI has no multiple MSI");
 
+	igb_settle(xhci->pdev);
 	xhci->nr_irqs = igb_count_irqs();
 	ret = pci_register_driver(&xhci_test_driver);
 	KUNIT_ASSERT_EQ(test, ret, 0);
