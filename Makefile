@@ -18,10 +18,17 @@
 ##   guest-intel guest-plain guest-intel-cm guest-amd rust-errors tools config, and
 ##   by name only: many (65536 vectors and more), drivers-intx (a kernel without
 ##   PCI_MSI)
+##   arm64: kunit-its pci-its pci-its-el2 pci-its-smmu pci-gicv2m, hotplug- and guest-
+##   of the same; riscv64: kunit-imsic pci-imsic pci-imsic-virt, and so on. Without
+##   ARCH= make test has pci-its pci-its-el2 guest-gicv2m pci-imsic guest-imsic and
+##   guest-imsic-virt of these.
 ## Suites of make torture: plant model model-smp hotplug-acpi hotplug-native
-##   igb-intel igb-plain rebind suspend, and with KCSAN=1 model-kcsan igb-kcsan
+##   igb-intel igb-plain rebind suspend, and with KCSAN=1 model-kcsan igb-kcsan;
+##   arm64: igb-its igb-its-el2 igb-its-smmu igb-gicv2m; riscv64: igb-imsic
 ##
 ## Variables:
+##   ARCH=             x86, arm64 or riscv64, for make run, test, build, shell and
+##                     torture; without it make test has a little of all three
 ##   KDIR=             a Linux 7.3 tree of yours, used with your own toolchain
 ##                     instead of a build root and source made here
 ##   MSI_TABLE_CACHE=  where build root, source and builds live
@@ -48,7 +55,7 @@ T := tools/testing/msi_table
 ifeq ($(MSI_TABLE_CACHE),)
 MSI_TABLE_CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/msi_table
 endif
-export MSI_TABLE_CACHE KDIR LINUX_SOURCE MIRROR SECURITY_MIRROR SUITE TEST KVM V
+export ARCH MSI_TABLE_CACHE KDIR LINUX_SOURCE MIRROR SECURITY_MIRROR SUITE TEST KVM V
 export DURATION N SEED QUICK KCSAN
 
 help:

@@ -6,6 +6,7 @@
 set -eu
 here=$(dirname "$0")
 . "$here/steps.sh"
+export ARCH="${ARCH:-x86}"
 build=$BUILDS/build-$1
 suffix= label= image=bzImage
 [ "$1" = debug ] || suffix=-$1 label=" ($1)"
@@ -20,6 +21,8 @@ with() { # FRAGMENT
 if with uml; then
 	export ARCH=um
 	image=linux
+elif [ "$ARCH" != x86 ]; then
+	image=Image
 fi
 
 # Of which files the coverage is measured: ours, and those with patches. They go by
@@ -34,8 +37,11 @@ if with gcov; then
 		s,^\(kernel\|drivers\)/\([^/]*/\)*\([^/]*\)\.c$,GCOV_PROFILE_\3.o=y,p')
 fi
 
-# Rust and KASAN together need clang. gcc is quicker.
-with demo || with nomsi || export LLVM=1
+# Rust and KASAN together need clang, and there is no other compiler for machines with
+# another CPU. gcc is quicker.
+if [ "$ARCH" != x86 ] || ! { with demo || with nomsi; }; then
+	export LLVM=1
+fi
 
 # PROGRAM, for the /bin of the guest, and the libraries it needs where it looks
 # for them
@@ -54,7 +60,8 @@ program() {
 }
 
 initramfs() {
-	busybox=$(command -v busybox) || {
+	busybox=/opt/busybox/$ARCH
+	[ -e "$busybox" ] || busybox=$(command -v busybox) || {
 		echo "no busybox; install a static one (busybox-static)"
 		return 1
 	}
@@ -71,7 +78,7 @@ initramfs() {
 		done
 		# The build root has it. With KDIR= the machine may not, and
 		# the tests which need it are skipped.
-		if irqbalance=$(command -v irqbalance); then
+		if [ "$ARCH" = x86 ] && irqbalance=$(command -v irqbalance); then
 			program "$irqbalance"
 		fi
 		if with drivers; then

@@ -27,8 +27,8 @@ def options(text):
 def wanted(fragments):
     """CONFIG_X -> the line asked for; a later fragment overrides."""
     lines = {}
-    for name in fragments:
-        lines.update(options(fragment(name).read_text()))
+    for path in paths(fragments):
+        lines.update(options(path.read_text()))
     return lines
 
 
@@ -38,19 +38,25 @@ def landed(option, line, config):
     return config.get(option, is_not_set) == line
 
 
-def fragment(name):
-    return HERE / 'configs' / f'{name}.config'
-
-
 def arch():
     """The folder of the architecture which is built for."""
-    return os.environ.get('ARCH', 'x86')
+    return os.environ.get('ARCH') or 'x86'
+
+
+def paths(fragments):
+    """Those there are of NAME.config and NAME-ARCH.config, of each fragment."""
+    for name in fragments:
+        path = HERE / 'configs' / f'{name}.config'
+        yield path
+        path = path.with_stem(f'{name}-{arch()}')
+        if path.exists():
+            yield path
 
 
 def inputs(fragments):
     """All that decides what the .config will be."""
     src = pathlib.Path(os.environ['SRC'])
-    files = [fragment(name) for name in fragments]
+    files = [*paths(fragments)]
     files += sorted(src.glob('patches/*Kconfig*'))
     files += sorted(path for top in ('kernel', 'drivers', 'samples', 'rust',
                                      'lib', 'arch')

@@ -7,9 +7,16 @@ import signal
 import sys
 import time
 
-from machine import BUILDS, INTEL, Boot, qemu
+from machine import BUILDS, GICV2M, IMSIC, INTEL, Boot, qemu
 
-BUILD = BUILDS / 'build-demo'
+ARCH = os.environ['ARCH']
+BUILD = BUILDS / ('build-demo' if ARCH == 'x86' else f'build-demo-{ARCH}')
+# Nobody vouches for messages on a machine that may be a hypervisor's but its drivers.
+MACHINE, APPEND = {
+    'x86': (INTEL, ''),
+    'arm64': (GICV2M, 'PARAMS=unremapped=1'),
+    'riscv': (IMSIC, ''),
+}[ARCH]
 DELIVERED = re.compile(r'\b(\w+): (\d+) of (\d+) expirations delivered')
 DRIVERS = {'ims_timer', 'rust_ims_timer'}
 # How long a machine with KVM may take for what takes it 3 s
@@ -27,6 +34,8 @@ def kvm():
 
     There may be a /dev/kvm whose guests do nothing, or get no interrupts.
     """
+    if ARCH != 'x86':
+        return False, f'this machine is not {ARCH}'
     wanted = os.environ.get('KVM', '')
     if wanted in ('0', '1'):
         return wanted == '1', f'KVM={wanted}'
@@ -43,7 +52,7 @@ def run():
     print(f'boot QEMU ({"KVM" if use_kvm else "TCG"}: {why}), run both timers'
           ' ... ', end='', flush=True)
     begin = time.monotonic()
-    boot = Boot('run', qemu(INTEL, 'RUN=demo', BUILD, kvm=use_kvm))
+    boot = Boot('run', qemu(MACHINE, f'RUN=demo {APPEND}', BUILD, ARCH, kvm=use_kvm))
     bad = [(name, detail) for name, good, detail in boot.results()
            if good is not None and not good]
     print(f'{"FAILED" if bad else "ok"} [{time.monotonic() - begin:.1f}s]')
@@ -65,8 +74,8 @@ def main(command):
     if command == 'run':
         return run()
     use_kvm, _ = kvm()
-    os.execvp('qemu-system-x86_64', qemu(INTEL, 'RUN=shell', BUILD,
-                                         serial='mon:stdio', kvm=use_kvm))
+    command = qemu(MACHINE, 'RUN=shell', BUILD, ARCH, serial='mon:stdio', kvm=use_kvm)
+    os.execvp(command[0], command)
 
 
 if __name__ == '__main__':

@@ -18,11 +18,21 @@ HOST_CACHE=$MSI_TABLE_CACHE
 export SRC MSI_TABLE_CACHE HOST_CACHE
 . "$here/steps.sh"
 
+# As the kernel calls it
+case ${ARCH:=} in
+'' | x86 | arm64 | riscv) ;;
+x86_64) ARCH=x86 ;;
+riscv64) ARCH=riscv ;;
+*) die "ARCH=$ARCH is none of x86, arm64, riscv64" ;;
+esac
+export ARCH
+
 root=$MSI_TABLE_CACHE/root
 sudo=
 [ "$(id -u)" = 0 ] || sudo=sudo
 
 if [ -n "${KDIR:-}" ]; then
+	[ -n "$ARCH" ] || ARCH=x86
 	[ -d "$KDIR" ] || die "KDIR=$KDIR is not a folder"
 	KDIR=$(cd "$KDIR" && pwd)
 	TREE=$KDIR
@@ -93,27 +103,78 @@ build() {
 	script prepare.sh
 }
 
-build_tests() {
+# build_for ARCH NAME FRAGMENT...: a kernel for machines of that architecture
+build_for() {
+	for_arch=$1 name=$2
+	shift 2
+	[ -z "${KDIR:-}" ] || die "ARCH=$for_arch takes the build root, not KDIR="
+	if [ ! -e "$root/opt/busybox/$for_arch" ]; then
+		how_far=installed
+		step "addarch-$for_arch" "add to the build root what $for_arch takes" \
+			$sudo unshare --mount sh "$here/addarch.sh" "$root" "$for_arch"
+		how_far=
+	fi
+	(
+		ARCH=$for_arch
+		script build.sh "$name-$for_arch" "$@"
+	)
+}
+
+# Of the suite, or of all architectures
+archs_to_test() {
+	case ${SUITE:-} in
+	*-its | *-its-* | *-gicv2m) echo arm64 ;;
+	*-imsic | *-imsic-*) echo riscv ;;
+	'') echo "${ARCH:-x86 arm64 riscv}" ;;
+	*) echo x86 ;;
+	esac
+}
+
+build_all_tests() {
+	for arch in $(archs_to_test); do
+		case $arch in
+		x86) build_tests ;;
+		"$ARCH") build_for "$arch" debug base debug debug-qemu kunit test ;;
+		*) build_for "$arch" short base kunit test short ;;
+		esac
+	done
+}
+
+build_tests() (
+	ARCH=x86
 	script build.sh debug base debug debug-qemu kunit test drivers selftest gcov
 	script build.sh uml-debug debug kunit torture uml
 	# A kernel for one suite, which is not for every day
 	[ "${SUITE:-}" != drivers-intx ] ||
 		script build.sh nomsi base norust test drivers nomsi
+)
+
+build_demo() {
+	case ${ARCH:=x86} in
+	x86) script build.sh demo base demo ;;
+	*) build_for "$ARCH" demo base demo ;;
+	esac
 }
+
+case $1 in
+run | test | build | shell | torture) ;;
+*) ARCH=x86 ;;
+esac
+[ -z "${KCSAN:-}" ] || ARCH=x86
 
 case $1 in
 build)
 	build
-	build_tests
+	build_all_tests
 	;;
 run)
 	build
-	script build.sh demo base demo
+	build_demo
 	script demo.py run
 	;;
 test)
 	build
-	build_tests
+	build_all_tests
 	script test.py ${SUITE:+"$SUITE"}
 	;;
 bench)
@@ -144,7 +205,8 @@ torture)
 	if [ -n "${KCSAN:-}" ]; then
 		script build.sh kcsan base debug debug-qemu test norust kcsan
 	else
-		build_tests
+		[ -n "$ARCH" ] || ARCH=$([ -z "${SUITE:-}" ] && echo x86 || archs_to_test)
+		build_all_tests
 	fi
 	script torture.py "${DURATION:-900}" "${SEED:-0}" "${KCSAN:+kcsan}" \
 		${SUITE:+"$SUITE"}
@@ -159,7 +221,7 @@ docs)
 	;;
 shell)
 	build
-	script build.sh demo base demo
+	build_demo
 	exec 9>&-
 	script demo.py shell
 	;;

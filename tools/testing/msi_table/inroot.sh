@@ -34,6 +34,6 @@ exec $exec_root setpriv --pdeathsig HUP \
 	exit $status
 	' inroot "$MSI_TABLE_CACHE" "$SRC" "$(id -u):$(id -g)" \
 	"$(id -G | tr ' ' ,)" \
-	TERM="${TERM:-dumb}" HOST_CACHE="$HOST_CACHE" TREE="$TREE" \
+	TERM="${TERM:-dumb}" ARCH="$ARCH" HOST_CACHE="$HOST_CACHE" TREE="$TREE" \
 	BUILDS="$BUILDS" KVM="${KVM:-}" TEST="${TEST:-}" COVERAGE="${COVERAGE:-}" V="${V:-}" \
 	LINUX_SOURCE="${LINUX_SOURCE:-}" "$@"

@@ -52,12 +52,28 @@ INTEL_CM = ['-device', 'intel-iommu,intremap=on,caching-mode=on', *PLAIN]
 AMD = ['-device', 'amd-iommu,intremap=on', '-device', f'{EDU},addr=14.0']
 AMD_APPEND = 'ivrs_ioapic=0@0000:00:1f.0 no_timer_check'
 
-# For the KUnit suites: MSI-X and virtual functions, twice, and multiple MSI. On
-# one bus the virtual functions of the two would overlap.
+# Without pauth-impdef QEMU spends most of its time on pointer authentication.
+GICV3 = ['-cpu', 'max,pauth-impdef=on', *PLAIN]
+ITS = ['-M', 'virt,gic-version=3,its=on', *GICV3]
+ITS_EL2 = ['-M', 'virt,gic-version=3,its=on,virtualization=on', *GICV3]
+ITS_SMMU = ['-M', 'virt,gic-version=3,its=on,iommu=smmuv3', *GICV3]
+GICV2M = ['-M', 'virt,gic-version=2', '-cpu', 'cortex-a57', *PLAIN]
+# Its messages go to addresses of more than 32 bits.
+EDU_64 = 'edu,dma_mask=0xffffffffff'
+RV64 = ['-M', 'virt,aia=aplic-imsic', '-device', EDU_64]
+IMSIC = [*RV64, '-cpu', 'rv64']
+# As a guest: without the hypervisor extension
+IMSIC_VIRT = [*RV64, '-cpu', 'rv64,h=off']
+
+# For the KUnit suites: MSI-X and virtual functions, twice, multiple MSI, and two
+# functions which send with the id of a bridge. On one bus the virtual functions of
+# the two would overlap.
 CARDS = ['-device', 'pcie-root-port,id=port1,chassis=1',
          '-device', 'pcie-root-port,id=port2,chassis=2',
          '-device', 'igb,bus=port1', '-device', 'igb,bus=port2',
-         '-device', 'nec-usb-xhci,msi=on,msix=off']
+         '-device', 'nec-usb-xhci,msi=on,msix=off',
+         '-device', 'pcie-pci-bridge,id=bridge',
+         '-device', 'edu,bus=bridge,addr=1', '-device', 'edu,bus=bridge,addr=2']
 
 BOOT = 'loglevel=8 printk.time=0 printk.devkmsg=on panic=-1'
 if os.environ.get('COVERAGE'):
@@ -73,18 +89,40 @@ if os.environ.get('COVERAGE'):
 ONE_THREAD = 'tcg,thread=single'
 
 
-def qemu(devices, append, build=BUILD, serial='stdio', tcg='tcg', kvm=None):
-    # With 5-level page tables KASAN reports, now and then, an interrupt that
-    # comes while identify_boot_cpu() has the features of the CPU cleared.
+# Emulator, image and console of an architecture; the devices say which machine it is,
+# but for x86.
+EMULATORS = {
+    'x86': ('qemu-system-x86_64', 'bzImage', 'ttyS0'),
+    'arm64': ('qemu-system-aarch64', 'Image', 'ttyAMA0'),
+    'riscv': ('qemu-system-riscv64', 'Image', 'ttyS0'),
+}
+
+
+def test_build(arch):
+    """Where the kernel is that make test boots on such a machine."""
+    if arch == 'x86':
+        return BUILD
+    return BUILDS / f'build-{"debug" if os.environ["ARCH"] == arch else "short"}-{arch}'
+
+
+def qemu(devices, append, build=None, arch='x86', serial='stdio', tcg='tcg', kvm=None):
+    program, image, console = EMULATORS[arch]
+    build = build or test_build(arch)
     kvm = os.environ.get('KVM') == '1' if kvm is None else kvm
-    accel = ['kvm', '-cpu', 'host'] if kvm else [tcg, '-cpu', 'max,la57=off']
-    return ['qemu-system-x86_64',
-            '-M', 'q35,kernel-irqchip=split', '-accel', *accel,
+    kvm = kvm and arch == 'x86'
+    accel = ['kvm', '-cpu', 'host'] if kvm else [tcg]
+    machine = []
+    if arch == 'x86':
+        machine = ['-M', 'q35,kernel-irqchip=split']
+        # With 5-level page tables KASAN reports, now and then, an interrupt that
+        # comes while identify_boot_cpu() has the features of the CPU cleared.
+        accel += [] if kvm else ['-cpu', 'max,la57=off']
+    return [program, *machine, '-accel', *accel,
             '-smp', '2', '-m', '1G', '-nodefaults', '-display', 'none',
             '-no-reboot', '-serial', serial, *devices,
-            '-kernel', build / 'arch/x86/boot/bzImage',
+            '-kernel', build / f'arch/{arch}/boot/{image}',
             '-initrd', build / 'initramfs.cpio',
-            '-append', f'console=ttyS0 {BOOT} {append}']
+            '-append', f'console={console} {BOOT} {append}']
 
 
 def uml(append, build, memory):

@@ -6,7 +6,6 @@ import contextlib
 import os
 import pathlib
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -15,54 +14,10 @@ import time
 
 import configure
 import rust_errors
-from machine import (AMD, AMD_APPEND, BUILD, CARDS, HERE, HOST_LOGS, INTEL,
-                     INTEL_CM, LOGS, NOMSI_BUILD, ONE_THREAD, PLAIN, UML_BUILD, Boot,
-                     ktap, qemu, uml)
-
-# KUnit suites, and single tests, which have to run: one that nobody built, or
-# which finds no device, passes for silence. Those on a fake parent need no machine.
-C_SUITES = [
-    'msi_table_create', 'msi_table_alloc', 'msi_table_irq', 'msi_table_free',
-    'msi_table_threads', 'msi_table_batch', 'msi_table_slow', 'msi_table_mmio',
-    'msi_table_watch', 'msi_table_power', 'msi_table_aux', 'msi_table_look',
-    'msi_table_recycle', 'msi_table_fail', 'msi_table_fail_mmio',
-]
-RUST_SUITES = [
-    'rust_kernel_msi', 'rust_kernel_msi_batch', 'rust_kernel_msi_stores',
-    'rust_kernel_msi_mmio', 'rust_kernel_msi_lent', 'rust_kernel_msi_auxiliary',
-    'rust_kernel_msi_watch',
-]
-FAKE_SUITES = ['irq_test_cases', 'rust_doctests_kernel', *C_SUITES, *RUST_SUITES]
-# Those which access memory as MMIO, which user mode Linux can not
-MMIO_SUITES = {'msi_table_mmio', 'msi_table_fail_mmio', 'rust_kernel_msi_mmio'}
-PCI_SUITES = [
-    'rust_kernel_msi_pci', 'msi_table_pci', 'msi_table_pci_vectors',
-    'msi_table_pci_affinity', 'msi_table_pci_kind', 'msi_table_pci_intx',
-    'msi_table_pci_state', 'msi_table_pci_store', 'msi_table_pci_fake',
-    'msi_table_pci_recycle', 'msi_table_multi',
-    'msi_table_doorbell.msi_table_doorbell_ntb',
-    'msi_table_doorbell.msi_table_doorbell_hostile',
-    'msi_table_doorbell.msi_table_doorbell_cpu_vectors', 'msi_table_pm',
-]
-PLAIN_SUITES = [
-    'msi_table_pci', 'msi_table_pci_vectors', 'msi_table_pci_affinity',
-    'msi_table_pci_kind', 'msi_table_pci_intx', 'msi_table_pci_state',
-    'msi_table_pci_store',
-    'msi_table_doorbell.msi_table_doorbell_peer',
-    'msi_table_doorbell.msi_table_doorbell_hostile',
-    'msi_table_doorbell.msi_table_doorbell_cpu_vectors', 'msi_table_pm',
-]
-# The one test that suspends the machine, when it is told to
-SUSPEND_TEST = 'msi_table_pm.msi_table_pm_suspend'
-# The one test that takes more than 65536 vectors, for many minutes
-MANY_TEST = 'msi_table_look.look_at_many'
-# Those that take a CPU away. After that QEMU's is not always as it was before,
-# so they have a boot of their own, as suspend has.
-HOTPLUG_TESTS = ['msi_table_pci_affinity.pci_affinity_cpu_off',
-                 'msi_table_pci_affinity.pci_affinity_cpu_off_firing']
-# Those which let everything fail in turn
-FAIL_SUITE, MACHINE_FAIL_SUITES = 'msi_table_fail', ['msi_table_fail_mmio',
-                                                     'msi_table_pci_fail']
+from machine import (BUILD, CARDS, HERE, HOST_LOGS, LOGS, ONE_THREAD, UML_BUILD,
+                     Boot, ktap, qemu, uml)
+from suites import (DISK, GUEST_BUILDS, GUEST_SUITES, KUNIT_BOOTS, ONE_THREADED,
+                    TIMEOUTS, UML, arch_of, chosen)
 
 FAILURE_POINTS = re.compile(r'# (msi_table\w*): (\d+) failure points$',
                             re.MULTILINE)
@@ -72,103 +27,10 @@ HOSTILE = re.compile(r'# msi_table_doorbell_hostile: (\d+) hostile messages',
 REFUSED = re.compile(r'^.*(?:No irq handler for \d+\.\d+|'
                      r'\[INTR-REMAP\] Request device).*\n', re.MULTILINE)
 
-# The devices, what to tell the kernel, what has to run, and whether a test may
-# be skipped. In user mode Linux there is no device, nor lockdep, kmemleak, MMIO or
-# a second CPU; but it is fast, and has KASAN. Suites on a fake parent run once
-# where those are, and need not run a second time.
-UML = None
-SUSPEND = f'kunit.filter_glob={SUSPEND_TEST} msi_table_pci_kunit.suspend=1'
-HOTPLUG = ('kunit.filter_glob=msi_table_pci_affinity '
-           'msi_table_pci_kunit.hotplug=1')
-# Whoever waits for a test does so uninterruptibly.
-PATIENT = 'sysctl.kernel.hung_task_timeout_secs=0'
-KUNIT_BOOTS = {
-    'kunit': (INTEL, 'RUN=kunit', [*FAKE_SUITES, *PCI_SUITES], True),
-    'uml': (UML, 'RUN=kunit', sorted({*FAKE_SUITES} - MMIO_SUITES), True),
-    'uml-fail': (UML, f'RUN=fail FAIL={FAIL_SUITE} kunit.autorun=0',
-                 [FAIL_SUITE], False),
-    'fail': (INTEL, f'RUN=fail FAIL={",".join(MACHINE_FAIL_SUITES)} '
-             f'kunit.autorun=0 {PATIENT}', MACHINE_FAIL_SUITES, False),
-    'kunit-plain': (PLAIN, 'RUN=kunit kunit.filter_glob=msi_table_[dmp]*',
-                    PLAIN_SUITES, True),
-    'suspend-intel': (INTEL, f'RUN=kunit {SUSPEND}', [SUSPEND_TEST], False),
-    'suspend-plain': (PLAIN, f'RUN=kunit {SUSPEND}', [SUSPEND_TEST], False),
-    'hotplug-intel': (INTEL, f'RUN=kunit {HOTPLUG}', HOTPLUG_TESTS, False),
-    'hotplug-plain': (PLAIN, f'RUN=kunit {HOTPLUG}', HOTPLUG_TESTS, False),
-    'many': ([*PLAIN, '-m', '3G'],
-             f'RUN=kunit kunit.filter_glob={MANY_TEST} msi_table_kunit.many=1 '
-             f'{PATIENT} kunit.timeout=3600',
-             [MANY_TEST], False),
-}
-# With what changes where registers are, and without x2APIC or with more CPUs than there
-# are to emulate them
-ONE_THREADED = ['kunit-plain', 'suspend-plain', 'drivers', 'drivers-vfio',
-                'drivers-nomsi', 'drivers-intx']
-# Suites which take long, in seconds, and those which are not for every day
-TIMEOUTS = {'kunit': 2400, 'fail': 2400, 'drivers': 2400, 'drivers-vfio': 2400,
-            'many': 3600}
-BY_NAME = ['many', 'drivers-intx']
 # Of a suite of KUnit: this test alone
 TEST = os.environ.get('TEST')
 # Most of what a guest does, it does on one CPU.
 JOBS = min(2, os.cpu_count())
-# What is written to it is gone with the boot.
-DISK = LOGS / 'disk.img'
-
-
-def disks(device, *properties):
-    """The controllers which differ in that, each with a disk of its own."""
-    for number, more in enumerate(properties):
-        name = f'{device.partition("-")[0]}{number}'
-        yield from ['-drive', f'file={DISK},snapshot=on,if=none,id={name},format=raw',
-                    '-device', f'{device},drive={name},serial={name}{more}']
-
-
-def networks(*properties):
-    """Network cards, each of which can load busybox from the host."""
-    folder = pathlib.Path(shutil.which('busybox')).parent
-    for number, more in enumerate(properties, 1):
-        yield from ['-netdev', f'user,id=net{number},net=10.0.{number}.0/24,'
-                    f'restrict=on,tftp={folder}',
-                    '-device', f'virtio-net-pci,netdev=net{number},romfile={more}']
-
-
-CPUS = ['-smp', '4']
-# Each in an IOMMU group of its own
-FUNCTIONS = ['-device', 'pcie-root-port,id=port1,chassis=1', '-device', 'igb,bus=port1',
-             '-device', 'nec-usb-xhci,msi=on,msix=off']
-
-# The devices, which scripts of guest/ to run, whether a device-specific store is
-# granted to whoever asks, and what the kernel log has to say. Caching mode (AMD:
-# NpCache, always set by QEMU) is what a hypervisor shows its guest: it would not
-# see a message written to a store that it does not know. What takes CPUs away
-# comes last. VFIO has a boot of its own: QEMU's igb has no virtual function any more
-# when it was asleep, InitialVFs not being TotalVFs (-EIO), and where VFIO had been
-# used before, the queue of an NVMe disk stayed frozen after suspend to RAM, 2 of 2
-# times, with all CPUs and workers idle, which is not understood.
-GUEST_SUITES = {
-    'drivers': ([*INTEL, *CPUS, *disks('nvme', '', ',msix_qsize=3', ',msix_qsize=1'),
-                 *disks('virtio-blk-pci,num-queues=4', '', ',vectors=2', ',vectors=0'),
-                 *networks('', ',vectors=2', ',vectors=0'), '-m', '3G'],
-                'RUN=nvme,queues,virtio MSI=yes', 'Enabled IRQ remapping'),
-    'drivers-vfio': ([*INTEL, *CPUS, *FUNCTIONS, '-m', '3G'],
-                     'RUN=vfio MSI=yes', 'Enabled IRQ remapping'),
-    'drivers-nomsi': ([*PLAIN, *CPUS, *disks('nvme', ''),
-                       *disks('virtio-blk-pci,num-queues=4', '', '', ''),
-                       *networks('', '', '')],
-                      'RUN=nvme,virtio MSI=no pci=nomsi', ''),
-    'drivers-intx': ([*CPUS, *disks('nvme', ''),
-                      *disks('virtio-blk-pci,num-queues=4', '', '', '')],
-                     'RUN=nvme,virtio MSI=no', ''),
-    'guest-intel': ([*INTEL, '-device', 'igb'],
-                    'RUN=timer,pool,look REMAP=yes', 'Enabled IRQ remapping'),
-    'guest-plain': (PLAIN, 'RUN=timer,look REMAP=no', ''),
-    'guest-intel-cm': (INTEL_CM, 'RUN=timer REMAP=no', 'Enabled IRQ remapping'),
-    'guest-amd': (AMD, f'RUN=timer REMAP=no {AMD_APPEND}',
-                  'AMD-Vi: Interrupt remapping enabled'),
-}
-# Those which have a kernel of their own: one without PCI_MSI
-GUEST_BUILDS = {'drivers-intx': NOMSI_BUILD}
 
 
 def ran(wanted, results):
@@ -204,7 +66,7 @@ def suite_kunit(name):
         append += f' kunit.filter_glob={TEST}'
         wanted, may_skip = [], True
     command = uml(append, UML_BUILD, '1G') if devices is UML else \
-        qemu([*devices, *CARDS], append, tcg=threads(name))
+        qemu([*devices, *CARDS], append, arch=arch_of(name), tcg=threads(name))
     boot = Boot(name, command, TIMEOUTS.get(name, 900))
     hostile = sum(map(int, HOSTILE.findall(boot.console)))
     if hostile:
@@ -229,15 +91,15 @@ def suite_guest(name):
     with DISK.open('ab') as disk:
         disk.truncate(16 << 20)
     boot = Boot(name, qemu(devices, f'kunit.enable=0 {append}',
-                           GUEST_BUILDS.get(name, BUILD), tcg=threads(name)),
+                           GUEST_BUILDS.get(name), arch_of(name), tcg=threads(name)),
                 TIMEOUTS.get(name, 900))
     if message:
         yield ('interrupts are remapped', message in boot.console,
                f'no line: {message}')
     results = boot.results()
     yield from results
-    # With KDIR= the machine may have no irqbalance.
-    if os.environ['BUILDS'] == os.environ['MSI_TABLE_CACHE']:
+    # With KDIR= the machine may have no irqbalance, and there is none for others.
+    if os.environ['BUILDS'] == os.environ['MSI_TABLE_CACHE'] and arch_of(name) == 'x86':
         yield none_skipped(results)
 
 
@@ -327,7 +189,8 @@ def test(names, suites=None, target='test'):
 
 def again(target, suite, name):
     """What runs that one test again, as far as one can be run alone."""
-    command = f'make {target} SUITE={suite}'
+    arch = os.environ.get('ARCH')
+    command = f'make {target} {f"ARCH={arch} " if arch else ""}SUITE={suite}'
     case = suite in KUNIT_BOOTS and re.match(r'\w+\.\w+', name)
     return f'{command} TEST={case[0]}' if case else command
 
@@ -357,8 +220,7 @@ def main(suite=None):
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     if suite and suite not in SUITES:
         return f'no suite {suite}; there are: {" ".join(SUITES)}'
-    return test([suite] if suite else
-                [name for name in SUITES if name not in BY_NAME])
+    return test([suite] if suite else chosen(SUITES, os.environ.get('ARCH')))
 
 
 if __name__ == '__main__':

@@ -9,6 +9,7 @@ looks for data races that boots.
 import contextlib
 import json
 import math
+import os
 import pathlib
 import random
 import re
@@ -22,6 +23,7 @@ import time
 
 import machine
 import test
+from suites import ARM64, RISCV, arch_of
 
 KCSAN_BUILD = machine.BUILDS / 'build-kcsan'
 
@@ -61,6 +63,9 @@ SUITES = {
                   IGB),
     'rebind': (SLOT, 'RUN=removal TASK=rebind', 15, REMOVAL),
     'suspend': (SLOT, 'RUN=removal TASK=suspend', 10, REMOVAL),
+    # Of other architectures
+    **{f'igb-{name}': ([*devices, *machine.CARDS], 'RUN=torture TASK=igb', 15, IGB)
+       for name, devices in {**ARM64, **RISCV}.items()},
 }
 # What changes where registers are all the time has one thread for all CPUs, see
 # machine.ONE_THREAD: here QEMU also ended with "iotlb_to_section: Assertion failed".
@@ -344,9 +349,10 @@ def suite(name, seconds, seed, build):
                             machine.uml(append, machine.UML_BUILD, '4G'),
                             timeout)
     else:
-        tcg = 'tcg' if needed is MODEL or build == KCSAN_BUILD else \
+        arch = arch_of(name)
+        tcg = 'tcg' if needed is MODEL or build == KCSAN_BUILD or arch != 'x86' else \
             machine.ONE_THREAD
-        command = machine.qemu(devices, append, build, tcg=tcg)
+        command = machine.qemu(devices, append, build, arch, tcg=tcg)
         boot = Boot(f'torture-{name}', command, timeout)
         # Seen once in some hundred boots with one thread, and long before there
         # is a device: nothing came of it to be judged. Twice is a failure.
@@ -377,14 +383,15 @@ def suite(name, seconds, seed, build):
 
 def main(seconds, seed, kind='', only=None):
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    build = KCSAN_BUILD if kind else machine.BUILD
+    build = KCSAN_BUILD if kind else None
     suites = KCSAN_SUITES if kind else SUITES
     if only and only not in suites:
         return f'no suite {only}; there are: {" ".join(suites)}'
     if not seconds.isdigit() or not seed.isdigit():
         return 'DURATION= is in seconds, and SEED= a number'
     seed = int(seed) % 2**32 or random.randrange(1, 2**31)
-    names = [only] if only else list(suites)
+    arch = os.environ.get('ARCH') or 'x86'
+    names = [only] if only else [name for name in suites if arch_of(name) == arch]
     shares = sum(suites[name][2] for name in names)
     print(f'seed {seed}, {seconds} s (SEED={seed} repeats it)')
     jobs = 1 if only else test.JOBS

@@ -64,11 +64,11 @@ counted() {
 			  END { print n + 0 }'
 }
 
-# Interrupts, their folders in /proc, and the device's own list of them. Not
-# those of the IO-APIC: enabling a PCI device makes one, and the Rust
+# Interrupts, their folders in /proc, and the device's own list of them. Not those
+# which are no messages: enabling a PCI device makes one for its line, and the Rust
 # abstraction of PCI never disables it again.
 ours() { # NUMBER
-	! grep -q IO-APIC "/sys/kernel/irq/$1/chip_name"
+	grep -qE "PCI-MSI|IMS-|MSI-cut-off" "/sys/kernel/irq/$1/chip_name"
 }
 irqs() {
 	chips=0 folders=0

@@ -19,7 +19,7 @@ rounds() {
 
 # Handlers by MSI-X entry, and how often each interrupt was taken
 entries() {
-	lines PCI-MSIX | sed -nE "s/.*-$bdf +([0-9]+)-edge +(.*)/\1 \2/p" |
+	lines PCI-MSIX | sed -nE "s/.*-$bdf +([0-9]+)[- ][Ee]dge +(.*)/\1 \2/p" |
 		sort -n | xargs
 }
 has_entries() {

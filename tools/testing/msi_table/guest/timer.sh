@@ -6,7 +6,7 @@
 # REMAP=no the driver must be refused until it is told unremapped=1.
 . /guest/common.sh
 
-refusals() { dmesg | grep -c 'not behind interrupt remapping'; }
+refusals() { dmesg | grep -c 'may lose messages of a device-specific store'; }
 refused_again() { [ "$(refusals)" -gt "$refused" ]; }
 
 expirations_counted() { [ "$(counted IMS-timer)" = "$total" ]; }
