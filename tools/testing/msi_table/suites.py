@@ -160,6 +160,7 @@ GUEST_BUILDS = {'drivers-intx': NOMSI_BUILD}
 # ITS, so the timers are not for that.
 ARM64 = {'its': ITS, 'its-el2': ITS_EL2, 'its-smmu': ITS_SMMU, 'gicv2m': GICV2M}
 RISCV = {'imsic': IMSIC, 'imsic-virt': IMSIC_VIRT}
+ELSEWHERE = {**ARM64, **RISCV}
 OPTED_IN = ['its-el2', 'imsic']
 TIMERS = {
     'gicv2m': 'RUN=timer,pool,look REMAP=no',
@@ -184,20 +185,20 @@ PCI_TESTS = {
 # What needs no device runs once for each architecture.
 ONCE = ['its', 'imsic']
 KUNIT_ELSEWHERE = {
-    **{f'kunit-{name}': ({**ARM64, **RISCV}[name],
+    **{f'kunit-{name}': (ELSEWHERE[name],
                          'RUN=kunit kunit.filter=module!=msi_table_pci_kunit',
                          [*FAKE_SUITES, 'rust_kernel_msi_pci'], True)
        for name in ONCE},
     **{f'pci-{name}': (devices, f'RUN=kunit kunit.filter_glob=msi_table_[dmp]* '
                        f'{IMS}={int(name in OPTED_IN)}',
                        [*PCI_ELSEWHERE, *PCI_TESTS.get(name, []), OPT_IN], True)
-       for name, devices in {**ARM64, **RISCV}.items()},
+       for name, devices in ELSEWHERE.items()},
     **{f'hotplug-{name}': (devices, f'RUN=kunit {HOTPLUG}', HOTPLUG_TESTS, False)
-       for name, devices in {**ARM64, **RISCV}.items()},
+       for name, devices in ELSEWHERE.items()},
 }
 GUEST_ELSEWHERE = {
     f'guest-{name}': ([*devices, '-device', 'igb'], TIMERS.get(name, 'RUN=pool'), '')
-    for name, devices in {**ARM64, **RISCV}.items()
+    for name, devices in ELSEWHERE.items()
 }
 KUNIT_BOOTS = {**KUNIT_X86, **KUNIT_ELSEWHERE}
 GUEST_SUITES = {**GUEST_X86, **GUEST_ELSEWHERE}
