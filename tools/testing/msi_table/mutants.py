@@ -21,6 +21,7 @@ import sys
 import time
 
 import machine
+import suites
 import test
 from mutate import C_DEFINITIONS, RUST_DEFINITIONS, mutate
 
@@ -41,7 +42,7 @@ QUICK_BUILDS = [('uml-mutants-quick', 'kunit', 'uml', 'norust')]
 # What can see a mutant, the quickest first: a name, the command line, and which
 # kernel it is for.
 C_TESTS = ('fake', 'RUN=kunit kunit.filter_glob=msi_table*', 'uml')
-FAIL_TESTS = ('fail', f'RUN=fail FAIL={test.FAIL_SUITE} kunit.autorun=0', 'uml')
+FAIL_TESTS = ('fail', f'RUN=fail FAIL={suites.FAIL_SUITE} kunit.autorun=0', 'uml')
 RUST_TESTS = ('rust', 'RUN=kunit kunit.filter_glob=rust_*', 'uml')
 PCI_TESTS = ('pci', 'RUN=kunit kunit.filter_glob=*msi_*pci*', 'qemu')
 PLAIN_TESTS = ('plain', 'RUN=kunit kunit.filter_glob=msi_table_[dmw]*', 'qemu')
