@@ -18,8 +18,8 @@
 ##   guest-intel guest-plain guest-intel-cm guest-amd rust-errors tools config, and
 ##   by name only: many (65536 vectors and more), drivers-intx (a kernel without
 ##   PCI_MSI)
-##   arm64: kunit-its pci-its pci-its-el2 pci-its-smmu pci-gicv2m, hotplug- and guest-
-##   of the same; riscv64: kunit-imsic pci-imsic pci-imsic-virt, and so on. Without
+##   arm64: kunit-its pci-its pci-its-el2 pci-its-smmu pci-gicv2m, hotplug-, suspend-
+##   and guest- of the same; riscv64: kunit-imsic pci-imsic pci-imsic-virt, ... Without
 ##   ARCH= make test has pci-its pci-its-el2 guest-gicv2m pci-imsic guest-imsic and
 ##   guest-imsic-virt of these.
 ## Suites of make torture: plant model model-smp hotplug-acpi hotplug-native
@@ -28,7 +28,9 @@
 ##
 ## Variables:
 ##   ARCH=             x86, arm64 or riscv64, for make run, test, build, shell and
-##                     torture; without it make test has a little of all three
+##                     torture; without it make test has a little of all three.
+##                     make check compiles for i386, arm, arm64, riscv64, loongarch,
+##                     powerpc and s390, or all of them, with W=1
 ##   KDIR=             a Linux 7.3 tree of yours, used with your own toolchain
 ##                     instead of a build root and source made here
 ##   MSI_TABLE_CACHE=  where build root, source and builds live

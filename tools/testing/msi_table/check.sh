@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# check.sh - the style checks and static analysers of the kernel, on what is
-# ours. What they say of the rest of the tree is not counted.
+# check.sh [ARCH...] - the style checks and static analysers of the kernel, on what is
+# ours; or what compilers for other architectures say of it, with W=1. What they say of
+# the rest of the tree is not counted.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/steps.sh"
@@ -77,9 +78,7 @@ known="${known}invalid assignment:|got int|expected int|left side has type)"
 analyse() {
 	output=$build/analyse.log
 	status=0
-	make -k -C "$TREE" O="$build" -j"$jobs" W=1 CLIPPY=1 \
-		C=1 CHECK="sparse -D__typeof_unqual__=__typeof__" \
-		"$@" >"$output" 2>&1 || status=$?
+	make -k -C "$TREE" O="$build" -j"$jobs" W=1 "$@" >"$output" 2>&1 || status=$?
 	cat "$output"
 	pattern="([^ ]*/)?($(echo $ours $patched | sed 's/\./\\./g; s/ /|/g')):[0-9]+"
 	echo "--- of this, ours:"
@@ -89,13 +88,28 @@ analyse() {
 	return $status
 }
 
+analyse_more() {
+	analyse C=1 CHECK="sparse -D__typeof_unqual__=__typeof__" CLIPPY=1 "$@"
+}
+
 # An object that was built with a warning is up to date, and the next run would
 # not see the warning: such objects must go.
 compile() {
 	[ -f "$build/analysed" ] ||
 		(cd "$build" && rm -f $objects rust/kernel.o rust/helpers/helpers.o)
 	rm -f "$build/analysed"
-	analyse $objects || return 1
+	analyse_more $objects || return 1
+	touch "$build/analysed"
+}
+
+# The folders of what is ours, of which Kbuild builds what is configured
+cross() {
+	folders=$(printf '%s\n' $ours $patched | grep '^[^r].*\.c$' | grep -v '^arch/' |
+		  sed 's,[^/]*$,,' | sort -u)
+	[ -f "$build/analysed" ] ||
+		(cd "$build" && find $folders -name '*.o' -delete 2>/dev/null || :)
+	rm -f "$build/analysed"
+	analyse $folders || return 1
 	touch "$build/analysed"
 }
 
@@ -111,13 +125,23 @@ failed=0
 run() {
 	step "$@" || failed=1
 }
-run checkpatch "checkpatch --strict" checkpatch
-run kernel-doc "kernel-doc" kernel_doc
-run rustfmt "rustfmt" rustfmt_check
 export LLVM=1
-step check-configure "configure a build for the rest" \
-	python3 -B "$here/configure.py" "$build" base debug debug-qemu kunit test drivers check
-run compile "W=1, sparse and clippy" compile
-run rustdoc "rustdoc" analyse rustdoc
+if [ $# = 0 ]; then
+	run checkpatch "checkpatch --strict" checkpatch
+	run kernel-doc "kernel-doc" kernel_doc
+	run rustfmt "rustfmt" rustfmt_check
+	step check-configure "configure a build for the rest" \
+		python3 -B "$here/configure.py" "$build" \
+		base debug debug-qemu kunit test drivers check
+	run compile "W=1, sparse and clippy" compile
+	run rustdoc "rustdoc" analyse_more rustdoc
+fi
+for arch; do
+	export ARCH="$arch"
+	build=$BUILDS/build-check-$arch
+	step "check-configure-$arch" "configure for $arch" \
+		python3 -B "$here/configure.py" "$build" cross
+	run "check-$arch" "W=1 for $arch" cross
+done
 [ $failed = 0 ] || die "make check: FAILED"
 echo "make check: all passed"

@@ -18,12 +18,17 @@ HOST_CACHE=$MSI_TABLE_CACHE
 export SRC MSI_TABLE_CACHE HOST_CACHE
 . "$here/steps.sh"
 
-# As the kernel calls it
+# As the kernel calls it; make check compiles for more
 case ${ARCH:=} in
-'' | x86 | arm64 | riscv) ;;
 x86_64) ARCH=x86 ;;
 riscv64) ARCH=riscv ;;
-*) die "ARCH=$ARCH is none of x86, arm64, riscv64" ;;
+esac
+compilers='i386 arm arm64 riscv loongarch powerpc s390'
+known='x86 arm64 riscv'
+[ "$1" != check ] || known="x86 $compilers all"
+case " $known " in
+*" $ARCH "*) ;;
+*) [ -z "$ARCH" ] || die "ARCH=$ARCH is none of $known" ;;
 esac
 export ARCH
 
@@ -134,8 +139,7 @@ build_all_tests() {
 	for arch in $(archs_to_test); do
 		case $arch in
 		x86) build_tests ;;
-		"$ARCH") build_for "$arch" debug base debug debug-qemu kunit test ;;
-		*) build_for "$arch" short base kunit test short ;;
+		*) build_for "$arch" debug base debug debug-qemu kunit test ;;
 		esac
 	done
 }
@@ -156,8 +160,17 @@ build_demo() {
 	esac
 }
 
+compile_for=
 case $1 in
 run | test | build | shell | torture) ;;
+check)
+	case $ARCH in
+	'' | x86) ;;
+	all) compile_for=$compilers ;;
+	*) compile_for=$ARCH ;;
+	esac
+	ARCH=x86
+	;;
 *) ARCH=x86 ;;
 esac
 [ -z "${KCSAN:-}" ] || ARCH=x86
@@ -213,7 +226,8 @@ torture)
 	;;
 check)
 	build
-	script check.sh
+	# shellcheck disable=SC2086
+	script check.sh $compile_for
 	;;
 docs)
 	build
