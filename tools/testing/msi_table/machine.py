@@ -60,7 +60,9 @@ ITS_SMMU = ['-M', 'virt,gic-version=3,its=on,iommu=smmuv3', *GICV3]
 GICV2M = ['-M', 'virt,gic-version=2', '-cpu', 'cortex-a57', *PLAIN]
 # Its messages go to addresses of more than 32 bits.
 EDU_64 = 'edu,dma_mask=0xffffffffff'
-RV64 = ['-M', 'virt,aia=aplic-imsic', '-device', EDU_64]
+# The IOMMU is a device with a store which is not on PCI. It lets everything through.
+RV64 = ['-M', 'virt,aia=aplic-imsic,iommu-sys=on', '-global', 'riscv-iommu.off=off',
+        '-device', EDU_64]
 IMSIC = [*RV64, '-cpu', 'rv64']
 # As a guest: without the hypervisor extension
 IMSIC_VIRT = [*RV64, '-cpu', 'rv64,h=off']
@@ -102,7 +104,7 @@ def test_build(arch):
     """Where the kernel is that make test boots on such a machine."""
     if arch == 'x86':
         return BUILD
-    return BUILDS / f'build-{"debug" if os.environ["ARCH"] == arch else "short"}-{arch}'
+    return BUILDS / f'build-debug-{arch}'
 
 
 def qemu(devices, append, build=None, arch='x86', serial='stdio', tcg='tcg', kvm=None):

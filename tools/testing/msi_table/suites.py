@@ -9,7 +9,7 @@ from machine import (AMD, AMD_APPEND, GICV2M, IMSIC, IMSIC_VIRT, INTEL, INTEL_CM
 # KUnit suites, and single tests, which have to run: one that nobody built, or
 # which finds no device, passes for silence. Those on a fake parent need no machine.
 C_SUITES = [
-    'msi_table_create', 'msi_table_alloc', 'msi_table_irq', 'msi_table_free',
+    'msi_table_create', 'msi_table_alloc_vector_req', 'msi_table_irq', 'msi_table_free',
     'msi_table_threads', 'msi_table_batch', 'msi_table_slow', 'msi_table_mmio',
     'msi_table_watch', 'msi_table_power', 'msi_table_aux', 'msi_table_look',
     'msi_table_recycle', 'msi_table_fail', 'msi_table_fail_mmio',
@@ -63,7 +63,7 @@ FAIL_SUITE, MACHINE_FAIL_SUITES = 'msi_table_fail', ['msi_table_fail_mmio',
 # a second CPU; but it is fast, and has KASAN. Suites on a fake parent run once
 # where those are, and need not run a second time.
 UML = None
-SUSPEND = f'kunit.filter_glob={SUSPEND_TEST} msi_table_pci_kunit.suspend=1'
+SUSPEND = f'kunit.filter_glob={SUSPEND_TEST} msi_table_pci_kunit.suspend='
 HOTPLUG = ('kunit.filter_glob=msi_table_pci_affinity '
            'msi_table_pci_kunit.hotplug=1')
 # Whether stores are for whoever asks, which this test is told
@@ -79,8 +79,8 @@ KUNIT_X86 = {
              f'kunit.autorun=0 {PATIENT}', MACHINE_FAIL_SUITES, False),
     'kunit-plain': (PLAIN, f'RUN=kunit kunit.filter_glob=msi_table_[dmp]* {IMS}=0',
                     [*PLAIN_SUITES, OPT_IN], True),
-    'suspend-intel': (INTEL, f'RUN=kunit {SUSPEND}', [SUSPEND_TEST], False),
-    'suspend-plain': (PLAIN, f'RUN=kunit {SUSPEND}', [SUSPEND_TEST], False),
+    'suspend-intel': (INTEL, f'RUN=kunit {SUSPEND}mem', [SUSPEND_TEST], False),
+    'suspend-plain': (PLAIN, f'RUN=kunit {SUSPEND}mem', [SUSPEND_TEST], False),
     'hotplug-intel': (INTEL, f'RUN=kunit {HOTPLUG}', HOTPLUG_TESTS, False),
     'hotplug-plain': (PLAIN, f'RUN=kunit {HOTPLUG}', HOTPLUG_TESTS, False),
     'many': ([*PLAIN, '-m', '3G'],
@@ -180,7 +180,8 @@ PCI_TESTS = {
                'msi_table_pci_store.pci_store_slow',
                'msi_table_multi.msi_table_multi_churn'],
     'imsic': ['msi_table_doorbell.msi_table_doorbell_peer',
-              'msi_table_pci_room.room_two_stores'],
+              'msi_table_pci_room.room_two_stores', 'msi_table_platform'],
+    'imsic-virt': ['msi_table_platform'],
 }
 # What needs no device runs once for each architecture.
 ONCE = ['its', 'imsic']
@@ -194,6 +195,8 @@ KUNIT_ELSEWHERE = {
                        [*PCI_ELSEWHERE, *PCI_TESTS.get(name, []), OPT_IN], True)
        for name, devices in ELSEWHERE.items()},
     **{f'hotplug-{name}': (devices, f'RUN=kunit {HOTPLUG}', HOTPLUG_TESTS, False)
+       for name, devices in ELSEWHERE.items()},
+    **{f'suspend-{name}': (devices, f'RUN=kunit {SUSPEND}freeze', [SUSPEND_TEST], False)
        for name, devices in ELSEWHERE.items()},
 }
 GUEST_ELSEWHERE = {
