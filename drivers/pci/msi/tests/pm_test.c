@@ -19,6 +19,7 @@
 #include <linux/iopoll.h>
 #include <linux/irq.h>
 #include <linux/irqdesc.h>
+#include <linux/jiffies.h>
 #include <linux/moduleparam.h>
 #include <linux/msi_table.h>
 #include <linux/pci.h>
@@ -28,6 +29,7 @@
 #include <linux/sched.h>
 #include <linux/suspend.h>
 #include <linux/syscore_ops.h>
+#include <linux/timer.h>
 #include <linux/workqueue.h>
 
 #ifdef CONFIG_X86
@@ -50,10 +52,13 @@
 #define PM_DEVICES		2
 #define PM_RESET_US		(5 * USEC_PER_SEC)
 #define PM_MOVE_MS		20
+/* From when nothing can hold up the machine any more, or only its last devices */
+#define PM_WAKE_SECONDS		3
 
-static bool suspend;
-module_param(suspend, bool, 0444);
-MODULE_PARM_DESC(suspend, "Suspend the machine to RAM; it wakes up by itself (default off)");
+static char *suspend;
+module_param(suspend, charp, 0444);
+MODULE_PARM_DESC(suspend,
+		 "Suspend the machine, to RAM (mem) or to idle (freeze); it wakes up by itself");
 
 static const u32 pm_labels[] = { PM_CPU, PM_DISABLED, PM_SILENT, PM_MANAGED, PM_PLAIN };
 
@@ -80,7 +85,10 @@ struct pm_test;
  * @store:	Counts the calls of its ops, or NULL
  * @by_hand:	@real is in MMIO, and this driver switches MSI-X on
  * @calls:	Calls of ops of @store until the device went away, until just
- *		before the machine sleeps, and until the device is back
+ *		before the machine sleeps (wakes up, if it is idle), and until the
+ *		device is back
+ * @wake:	Wakes up the machine which is idle
+ * @idles:	@wake is for this suspend
  * @resumed:	How often the device came back
  * @reset:	Resets the function
  * @reset_ret:	Result of @reset
@@ -99,6 +107,8 @@ struct pm_igb {
 		unsigned int	asleep;
 		unsigned int	back;
 	}			calls;
+	struct timer_list	wake;
+	bool			idles;
 	unsigned int		resumed;
 	struct work_struct	reset;
 	int			reset_ret;
@@ -151,8 +161,11 @@ static int pm_driver_suspend(struct device *dev)
 {
 	struct pm_igb *pm = dev_get_drvdata(dev);
 
-	if (pm)
-		pm->calls.gone = pm_calls(pm);
+	if (!pm)
+		return 0;
+	pm->calls.gone = pm_calls(pm);
+	if (pm->idles)
+		mod_timer(&pm->wake, jiffies + secs_to_jiffies(PM_WAKE_SECONDS));
 	return 0;
 }
 
@@ -319,7 +332,7 @@ static void pm_populate(struct kunit *test, struct pm_table *table, struct igb_v
 		affinity.is_managed = pm_labels[i] == PM_MANAGED;
 		if (pm_labels[i] == PM_MANAGED || pm_labels[i] == PM_CPU)
 			req.affinity = &affinity;
-		v = msi_table_alloc(table->table, &req);
+		v = msi_table_alloc_vector_req(table->table, &req);
 		KUNIT_ASSERT_NOT_ERR_OR_NULL(test, v);
 		table->vectors[pm_labels[i]] = v;
 		if (pm_labels[i] == PM_SILENT)
@@ -528,12 +541,43 @@ static void pm_check_shaken(struct kunit *test, struct pm_igb *pm)
 	KUNIT_EXPECT_EQ(test, msi_vector_get_msg(pm->counted.vectors[PM_CPU], &msg), -EAGAIN);
 }
 
+/* Whoever waits for the test is asleep, but not where it can be frozen. */
+static int pm_suspend_without_init(suspend_state_t state)
+{
+	struct task_struct *init = init_pid_ns.child_reaper;
+	unsigned int nofreeze = init->flags & PF_NOFREEZE;
+	int ret;
+
+	init->flags |= PF_NOFREEZE;
+	ret = pm_suspend(state);
+	init->flags &= ~PF_NOFREEZE | nofreeze;
+	return ret;
+}
+
+static void pm_wake(struct timer_list *timer)
+{
+	struct pm_igb *pm = timer_container_of(pm, timer, wake);
+
+	pm->calls.asleep = pm_calls(pm);
+	pm_system_wakeup();
+}
+
+/* Suspend to idle, in which timers run unless the machine has deep idle states */
+static int pm_freeze(struct pm_igb *pm)
+{
+	int ret;
+
+	timer_setup(&pm->wake, pm_wake, 0);
+	pm->idles = true;
+	ret = pm_suspend_without_init(PM_SUSPEND_TO_IDLE);
+	pm->idles = false;
+	timer_shutdown_sync(&pm->wake);
+	return ret;
+}
+
 #if IS_ENABLED(CONFIG_SUSPEND) && IS_BUILTIN(CONFIG_RTC_DRV_CMOS) && defined(CONFIG_X86)
 /* Long enough that it can not come before the machine sleeps */
 #define PM_ALARM_SECONDS	600
-/* From when nothing can hold up the machine any more */
-#define PM_WAKE_SECONDS		3
-
 /* CPUs other than 0 are offline, interrupts are off. */
 static int pm_asleep(void *data)
 {
@@ -571,13 +615,16 @@ static int pm_set_alarm(struct rtc_device *rtc, bool enabled)
 
 KUNIT_DEFINE_ACTION_WRAPPER(pm_close_rtc, rtc_class_close, struct rtc_device *);
 
-static struct rtc_device *pm_open_rtc(struct kunit *test)
+/*
+ * Suspend to RAM, and be woken up by the RTC. Its driver gets an alarm which makes
+ * it a wakeup source; pm_asleep() moves that alarm.
+ */
+static int pm_mem(struct kunit *test, struct pm_igb *pm)
 {
+	struct syscore syscore = { .ops = &pm_syscore_ops, .data = pm };
+	enum system_states state = system_state;
 	struct rtc_device *rtc;
-
-	/* Later on the process which waits for this test could not be frozen. */
-	if (system_state >= SYSTEM_RUNNING)
-		kunit_skip(test, "the machine can be suspended during boot only");
+	int ret;
 
 	rtc = rtc_class_open("rtc0");
 	if (!rtc)
@@ -586,58 +633,51 @@ static struct rtc_device *pm_open_rtc(struct kunit *test)
 	if (strcmp(dev_driver_string(rtc->dev.parent), "rtc_cmos") ||
 	    !device_may_wakeup(rtc->dev.parent))
 		kunit_skip(test, "the RTC can not wake up the machine");
-	return rtc;
-}
-
-/*
- * Suspend to RAM, and be woken up by the RTC. Its driver gets an alarm which makes
- * it a wakeup source; pm_asleep() moves that alarm. @pm is whose calls are counted.
- */
-static void pm_sleep(struct kunit *test, struct rtc_device *rtc, struct pm_igb *pm)
-{
-	struct syscore syscore = { .ops = &pm_syscore_ops, .data = pm };
-	struct task_struct *init = init_pid_ns.child_reaper;
-	unsigned int nofreeze = init->flags & PF_NOFREEZE;
-	enum system_states state = system_state;
-	int ret;
 
 	KUNIT_ASSERT_EQ(test, 0, pm_set_alarm(rtc, true));
 	register_syscore(&syscore);
-	/* It is asleep, waiting for this test, but not where it can be frozen. */
-	init->flags |= PF_NOFREEZE;
-	ret = pm_suspend(PM_SUSPEND_MEM);
-	init->flags &= ~PF_NOFREEZE | nofreeze;
+	ret = pm_suspend_without_init(PM_SUSPEND_MEM);
 	/* That of suspend is for a machine which has been booted. */
 	system_state = state;
 	unregister_syscore(&syscore);
 	pm_set_alarm(rtc, false);
-
-	if (ret == -EINVAL)
-		kunit_skip(test, "no suspend to RAM");
-	KUNIT_ASSERT_EQ(test, ret, 0);
+	return ret;
 }
 #else
-static struct rtc_device *pm_open_rtc(struct kunit *test)
+static int pm_mem(struct kunit *test, struct pm_igb *pm)
 {
-	kunit_skip(test, "no suspend to RAM, or no RTC to wake up the machine");
-	return NULL;
+	return -EINVAL;
 }
-
-static void pm_sleep(struct kunit *test, struct rtc_device *rtc, struct pm_igb *pm) { }
 #endif
 
+/* @pm is whose calls are counted. */
+static void pm_sleep(struct kunit *test, struct pm_igb *pm)
+{
+	int ret = -EINVAL;
+
+	if (!strcmp(suspend, "freeze"))
+		ret = pm_freeze(pm);
+	else if (!strcmp(suspend, "mem"))
+		ret = pm_mem(test, pm);
+	if (ret == -EINVAL || ret == -ENOSYS)
+		kunit_skip(test, "no such suspend, or nothing which wakes up the machine");
+	KUNIT_ASSERT_EQ(test, ret, 0);
+}
+
 /*
- * All memory of the devices is lost, and a CPU which has interrupts of them goes
- * and comes while they are without power. One suspend for all tables, for a second
- * one may not last.
+ * In suspend to RAM all memory of the devices is lost, and a CPU which has interrupts of
+ * them goes and comes while they are without power. One suspend for all tables, for a
+ * second one may not last.
  */
 static void msi_table_pm_suspend(struct kunit *test)
 {
 	struct pm_igb *msix = pm_igb(test), *mmio = &msix->all->pm[1];
-	struct rtc_device *rtc = pm_open_rtc(test);
 
 	if (!suspend)
 		kunit_skip(test, "the parameter suspend is not set");
+	/* Later on the process which waits for this test could not be frozen. */
+	if (system_state >= SYSTEM_RUNNING)
+		kunit_skip(test, "the machine can be suspended during boot only");
 	if (msix->all->nr < PM_DEVICES)
 		kunit_skip(test, "only one Intel 82576");
 	pm_create_msix(test, msix);
@@ -647,7 +687,7 @@ static void msi_table_pm_suspend(struct kunit *test)
 	pm_check_delivery(test, mmio);
 	pm_check_counted(test, msix);
 
-	pm_sleep(test, rtc, msix);
+	pm_sleep(test, msix);
 
 	KUNIT_EXPECT_EQ(test, msix->resumed, 1);
 	KUNIT_EXPECT_EQ(test, mmio->resumed, 1);
