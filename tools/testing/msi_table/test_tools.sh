@@ -220,6 +220,12 @@ check "coverage: functions and their lines" env PYTHONPATH="$here" python3 -B -c
 import coverage
 assert list(coverage.functions(open('mutated.c').read())) == [('one', 3, 10)]"
 
+# make mutants and make coverage do not run here; what they need of others is there.
+for module in bench coverage demo mutants torture; do
+	check "tools: $module finds its parts" env ARCH=x86 PYTHONPATH="$here" \
+		python3 -B -c "import $module"
+done
+
 # Of the first document all is good, the second has a failure and a skip, and
 # the third ends early.
 cat >ktap <<'END'
