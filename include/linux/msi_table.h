@@ -204,28 +204,21 @@ struct msi_vector_request {
 };
 
 struct msi_table *msi_allocate_table(struct device *dev, const struct msi_table_info *info);
-struct msi_table *devm_msi_allocate_table(struct device *dev, const struct msi_table_info *info);
 void msi_table_free(struct msi_table *table);
 
 DEFINE_FREE(msi_table, struct msi_table *, if (!IS_ERR_OR_NULL(_T)) msi_table_free(_T))
 
 #ifdef CONFIG_PCI
 struct msi_table *pci_allocate_msi_table(struct pci_dev *pdev, unsigned int flags);
-struct msi_table *devm_pci_allocate_msi_table(struct pci_dev *pdev, unsigned int flags);
 #else
 static inline struct msi_table *pci_allocate_msi_table(struct pci_dev *pdev, unsigned int flags)
 {
 	return ERR_PTR(-ENODEV);
 }
-
-static inline struct msi_table *devm_pci_allocate_msi_table(struct pci_dev *pdev,
-							    unsigned int flags)
-{
-	return ERR_PTR(-ENODEV);
-}
 #endif
 
-struct msi_vector *msi_table_alloc(struct msi_table *table, const struct msi_vector_request *req);
+struct msi_vector *msi_table_alloc_vector_req(struct msi_table *table,
+					      const struct msi_vector_request *req);
 int msi_table_alloc_vectors(struct msi_table *table, const struct msi_vector_request *req,
 			    unsigned int min, unsigned int max, struct msi_vector **vectors);
 void msi_table_free_vector(struct msi_table *table, struct msi_vector *vector);
@@ -241,7 +234,7 @@ void msi_vector_restore(struct msi_vector *vector);
  * @lowest:	Lowest acceptable label
  * @highest:	Highest acceptable label, %MSI_LABEL_ANY for the table's last
  *
- * See msi_table_alloc() for context and errors.
+ * See msi_table_alloc_vector_req() for context and errors.
  *
  * Return: the vector, or an ERR_PTR()
  */
@@ -250,7 +243,7 @@ static inline struct msi_vector *msi_table_alloc_vector_range(struct msi_table *
 {
 	const struct msi_vector_request req = { .lowest = lowest, .highest = highest };
 
-	return msi_table_alloc(table, &req);
+	return msi_table_alloc_vector_req(table, &req);
 }
 
 /**
@@ -258,7 +251,7 @@ static inline struct msi_vector *msi_table_alloc_vector_range(struct msi_table *
  * @table:	Table to allocate from
  * @hw_label:	Label of the vector, %MSI_LABEL_ANY for the lowest free one
  *
- * See msi_table_alloc() for context and errors.
+ * See msi_table_alloc_vector_req() for context and errors.
  *
  * Return: the vector, or an ERR_PTR()
  */

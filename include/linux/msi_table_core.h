@@ -76,14 +76,10 @@ struct msi_vector {
  *			rest of @alloc, but for the interrupt.
  * @revive:		A parked vector is wanted again. Calls msi_irq_unpark(), and
  *			leaves everything as @alloc does.
- * @abandon:		An interrupt is being leaked, and was cut off. Undoes the
- *			rest of @alloc.
  * @restore:		Write messages and masks to the device again.
  * @restore_vector:	The same, of one vector
  * @destroy:		Undo the rest of the table's creation and free it. All
- *			vectors are freed. When msi_table::abandoned is set then
- *			whatever a leaked interrupt still refers to must be leaked
- *			as well.
+ *			vectors are freed.
  *
  * All may sleep, and are called concurrently, but for @destroy, and not for the
  * same label.
@@ -102,7 +98,6 @@ struct msi_table_backend {
 				unsigned int n);
 	void		(*retire)(struct msi_vector *vector);
 	int		(*revive)(struct msi_vector *vector);
-	void		(*abandon)(struct msi_vector *vector);
 	void		(*restore)(struct msi_table *table);
 	void		(*restore_vector)(struct msi_vector *vector);
 	void		(*destroy)(struct msi_table *table);
@@ -116,15 +111,12 @@ struct msi_table_backend {
  * @data:	From msi_table_info::data
  * @size:	Number of labels, 0 if unlimited
  * @dynamic:	Vectors can be allocated whenever there is one
- * @managed:	Created by a devm function
  * @uncommitted:	The backend is to hear of the next allocation which succeeds
- * @abandoned:	An interrupt had to be leaked
  * @recycle:	Free vectors are parked
  * @irqs_dir:	msi_irqs/ of the device, when the table makes entries there
  * @labels:	Label to &struct msi_vector. A parked vector has %XA_FREE_MARK,
- *		which makes its label a free one. An allocated slot without a
- *		vector is leaked. Whoever uses a vector he found here holds the
- *		lock.
+ *		which makes its label a free one. Whoever uses a vector he found
+ *		here holds the lock.
  * @parked:	Parked vectors, protected by the lock of @labels
  * @nr_parked:	How many there are
  * @late:	How many interrupts of parked vectors have arrived
@@ -145,9 +137,7 @@ struct msi_table {
 	void					*data;
 	u32					size;
 	bool					dynamic;
-	bool					managed;
 	bool					uncommitted;
-	bool					abandoned;
 	bool					recycle;
 	struct kernfs_node			*irqs_dir;
 	struct xarray				labels;
@@ -169,7 +159,6 @@ struct msi_table {
 int msi_table_register(struct msi_table *table);
 void msi_table_unregister(struct msi_table *table);
 void msi_table_changed(struct msi_table *table, const struct msi_desc *desc);
-void msi_table_cut_off(unsigned int irq);
 void msi_table_note_fresh(struct msi_vector *vector);
 #ifdef CONFIG_SYSFS
 struct kernfs_node *msi_irqs_dir(struct device *dev);

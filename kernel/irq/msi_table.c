@@ -12,7 +12,6 @@
 #include <linux/device/devres.h>
 #include <linux/export.h>
 #include <linux/irq.h>
-#include <linux/kmemleak.h>
 #include <linux/msi.h>
 #include <linux/msi_table_core.h>
 #include <linux/mutex.h>
@@ -35,13 +34,9 @@ static void msi_table_devres_release(struct device *dev, void *res)
 {
 	struct msi_table *table = *(struct msi_table **)res;
 
-	/* Freed by the driver, while the device was being unbound */
-	if (!table)
-		return;
-
-	if (!table->managed)
-		dev_warn(dev, "MSI table %s was not freed by the driver\n", table->name);
-	msi_table_free(table);
+	/* Unless the driver has freed it, while the device was being unbound */
+	if (table)
+		msi_table_free(table);
 }
 
 static int msi_table_devres_match(struct device *dev, void *res, void *data)
@@ -408,7 +403,7 @@ static int msi_table_alloc_spread(struct msi_table *table, const struct msi_vect
  * @req->spread, also when nothing is left to be spread. INTx has one vector, whose
  * affinity stays as it is.
  *
- * See msi_table_alloc() for what else there is to know. A failure changes
+ * See msi_table_alloc_vector_req() for what else there is to know. A failure changes
  * nothing.
  *
  * Context: May sleep. May run concurrently with any other allocation and free.
@@ -418,7 +413,7 @@ static int msi_table_alloc_spread(struct msi_table *table, const struct msi_vect
  * * %-EINVAL - @min is 0 or above @max, or an affinity has no CPU
  * * %-ENOSPC - less than @min labels of the range are free, the parent domain is
  *   out of vectors, or @min is less than those which are not to be spread
- * * another error of msi_table_alloc()
+ * * another error of msi_table_alloc_vector_req()
  */
 int msi_table_alloc_vectors(struct msi_table *table, const struct msi_vector_request *req,
 			    unsigned int min, unsigned int max, struct msi_vector **vectors)
@@ -440,7 +435,7 @@ int msi_table_alloc_vectors(struct msi_table *table, const struct msi_vector_req
 EXPORT_SYMBOL_GPL(msi_table_alloc_vectors);
 
 /**
- * msi_table_alloc - Allocate a vector
+ * msi_table_alloc_vector_req - Allocate a vector
  * @table:	Table to allocate from
  * @req:	Which vector is wanted
  *
@@ -463,7 +458,8 @@ EXPORT_SYMBOL_GPL(msi_table_alloc_vectors);
  * * %-ENOMEM - no memory, or the parent domain is out of vectors
  * * an error of msi_table_ops::init_vector
  */
-struct msi_vector *msi_table_alloc(struct msi_table *table, const struct msi_vector_request *req)
+struct msi_vector *msi_table_alloc_vector_req(struct msi_table *table,
+					      const struct msi_vector_request *req)
 {
 	struct msi_vector *vector;
 	int ret;
@@ -471,99 +467,33 @@ struct msi_vector *msi_table_alloc(struct msi_table *table, const struct msi_vec
 	ret = msi_table_alloc_vectors(table, req, 1, 1, &vector);
 	return ret < 0 ? ERR_PTR(ret) : vector;
 }
-EXPORT_SYMBOL_GPL(msi_table_alloc);
+EXPORT_SYMBOL_GPL(msi_table_alloc_vector_req);
 
 /*
- * The chip of a leaked or parked interrupt. Whoever has a handler on it may
- * still mask, move and free it, but nothing of that may reach the device, the
- * store or the table, which are gone by then.
+ * Handlers which somebody has installed by the number, and left behind. Neither must they
+ * outlive the driver, nor the interrupt its message.
  */
-static void msi_cut_off_noop(struct irq_data *data) { }
-
-static void msi_cut_off_write_msg(struct irq_data *data, struct msi_msg *msg) { }
-
-static void msi_cut_off_ack(struct irq_data *data)
-{
-	if (data->parent_data && data->parent_data->chip->irq_ack)
-		irq_chip_ack_parent(data);
-}
-
-static void msi_cut_off_eoi(struct irq_data *data)
-{
-	if (data->parent_data && data->parent_data->chip->irq_eoi)
-		irq_chip_eoi_parent(data);
-}
-
-static int msi_cut_off_set_affinity(struct irq_data *data, const struct cpumask *mask, bool force)
-{
-	return data->parent_data ? irq_chip_set_affinity_parent(data, mask, force) : -EINVAL;
-}
-
-struct irq_chip msi_cut_off_chip = {
-	.name			= "MSI-cut-off",
-	.irq_mask		= msi_cut_off_noop,
-	.irq_unmask		= msi_cut_off_noop,
-	.irq_ack		= msi_cut_off_ack,
-	.irq_eoi		= msi_cut_off_eoi,
-	.irq_set_affinity	= msi_cut_off_set_affinity,
-	.irq_write_msi_msg	= msi_cut_off_write_msg,
-	.flags			= IRQCHIP_SKIP_SET_WAKE | IRQCHIP_ONESHOT_SAFE,
-};
-
-/**
- * msi_table_cut_off - Make sure that an interrupt does not touch its device again
- * @irq:	Interrupt which is being leaked
- *
- * Context: May sleep.
- */
-void msi_table_cut_off(unsigned int irq)
-{
-	irq_copy_action_names(irq);
-	scoped_irqdesc_get_and_lock(irq, 0)
-		irq_desc_get_irq_data(scoped_irqdesc)->chip = &msi_cut_off_chip;
-}
-
-/*
- * Leak an interrupt which somebody else's handler is installed on. Masked and
- * cleared for the last time, then cut off from the device.
- */
-static void msi_vector_abandon(struct msi_vector *vector)
+static void msi_vector_free_handlers(struct msi_vector *vector, struct irq_desc *desc)
 {
 	struct msi_table *table = vector->table;
-	unsigned int irq = msi_vector_irq(vector);
-	struct irq_data *data = irq_get_irq_data(irq);
-	struct msi_desc *desc = msi_vector_desc(vector);
-	struct irq_chip *chip = data->chip;
+	unsigned int irq = irq_desc_get_irq(desc);
 
-	/* The label is taken for ever, by nobody. */
-	xa_store(&table->labels, vector->label, NULL, GFP_KERNEL);
-	irq_copy_action_names(irq);
+	/* Other devices have theirs on the line of INTx. */
+	if (table->backend->kind == MSI_TABLE_INTX || !irq_desc_has_action(desc))
+		return;
 
-	if (chip->irq_bus_lock)
-		chip->irq_bus_lock(data);
+	WARN(1, "%s: MSI table %s: irq %u of label %u still has a handler\n",
+	     dev_name(table->dev), table->name, irq, vector->label);
+	for (;;) {
+		void *dev_id;
 
-	scoped_irqdesc_get_and_lock(irq, 0) {
-		struct msi_msg msg = { };
-
-		/* Reaches the device also where the parent took over irq_mask. */
-		if (chip->irq_shutdown)
-			chip->irq_shutdown(data);
-		else
-			chip->irq_mask(data);
-		/* The message of multiple MSI belongs to the other vectors too. */
-		if (desc->nvec_used == 1 && chip->irq_write_msi_msg)
-			chip->irq_write_msi_msg(data, &msg);
-		data->chip = &msi_cut_off_chip;
+		scoped_guard(raw_spinlock_irqsave, &desc->lock) {
+			if (!desc->action)
+				return;
+			dev_id = desc->action->dev_id;
+		}
+		free_irq(irq, dev_id);
 	}
-
-	if (chip->irq_bus_sync_unlock)
-		chip->irq_bus_sync_unlock(data);
-
-	table->backend->abandon(vector);
-	table->abandoned = true;
-	/* Its MSI descriptor refers to the device. */
-	get_device(table->dev);
-	kmemleak_not_leak(vector);
 }
 
 static void msi_vector_drop_watchers(struct msi_vector *vector)
@@ -581,23 +511,15 @@ static void msi_vector_drop_watchers(struct msi_vector *vector)
 	}
 }
 
-/* Leaves the interrupt without a handler, or returns false when it has to leak it */
-static bool msi_vector_shutdown(struct msi_vector *vector, struct irq_desc *desc)
+/* Leaves the interrupt without a handler */
+static void msi_vector_shutdown(struct msi_vector *vector, struct irq_desc *desc)
 {
 	struct msi_table *table = vector->table;
-	bool idle;
 
 	msi_vector_free_irq(vector);
-	/* Other devices have theirs on the line of INTx. */
-	idle = table->backend->kind == MSI_TABLE_INTX ||
-	       !WARN(irq_desc_has_action(desc),
-		     "%s: MSI table %s: irq %u of label %u still has a handler\n",
-		     dev_name(table->dev), table->name, irq_desc_get_irq(desc), vector->label);
-	if (!idle)
-		msi_vector_abandon(vector);
+	msi_vector_free_handlers(vector, desc);
 	if (!hlist_empty(&table->watchers))
 		msi_vector_drop_watchers(vector);
-	return idle;
 }
 
 /**
@@ -658,7 +580,8 @@ void msi_table_free_vectors(struct msi_table *table, struct msi_vector **vectors
 	for (i = 0; i < n; i++) {
 		struct irq_desc *desc = irq_to_desc(msi_vector_irq(vectors[i]));
 
-		if (msi_vector_shutdown(vectors[i], desc) && !msi_vector_park(vectors[i], desc))
+		msi_vector_shutdown(vectors[i], desc);
+		if (!msi_vector_park(vectors[i], desc))
 			continue;
 		msi_table_discard(table, vectors + first, i - first);
 		first = i + 1;
@@ -673,9 +596,8 @@ EXPORT_SYMBOL_GPL(msi_table_free_vectors);
  * @vector:	Vector to free
  *
  * Frees the handler which msi_vector_request_irq() installed. A handler which
- * was installed in another way has to be freed before; otherwise this warns,
- * cuts the interrupt off from the device and leaks it together with its label.
- * Nobody must watch the message any more.
+ * was installed in another way has to be freed before; otherwise this warns, and
+ * frees it as well. Nobody must watch the message any more.
  *
  * Context: May sleep. May run concurrently with any other allocation and free.
  */
@@ -727,7 +649,7 @@ EXPORT_SYMBOL_GPL(msi_table_free_all);
  * * %-EINVAL - @nr is 0, or the function is not in D0
  * * %-EBUSY - the table is on, and is not dynamic
  * * %-EOPNOTSUPP - it is a device-specific store
- * * another error of msi_table_alloc()
+ * * another error of msi_table_alloc_vector_req()
  */
 int msi_table_enable(struct msi_table *table, unsigned int nr)
 {

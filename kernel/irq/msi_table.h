@@ -24,7 +24,6 @@ struct shrink_control;
 unsigned long msi_tables_shrink(struct shrinker *shrinker, struct shrink_control *sc);
 extern unsigned int msi_table_max_parked;
 extern bool msi_stores_unremapped;
-extern struct irq_chip msi_cut_off_chip;
 extern struct mutex msi_tables_mutex;
 extern struct list_head msi_tables;
 

@@ -153,6 +153,42 @@ void msi_table_take_parked(struct msi_vector *vector, struct xa_state *xas)
 	percpu_counter_dec(&msi_tables_parked);
 }
 
+/*
+ * The chip of a parked interrupt. Whoever knows its number may mask and move it, but nothing
+ * of that may reach the device or the store.
+ */
+static void msi_cut_off_noop(struct irq_data *data) { }
+
+static void msi_cut_off_write_msg(struct irq_data *data, struct msi_msg *msg) { }
+
+static void msi_cut_off_ack(struct irq_data *data)
+{
+	if (data->parent_data && data->parent_data->chip->irq_ack)
+		irq_chip_ack_parent(data);
+}
+
+static void msi_cut_off_eoi(struct irq_data *data)
+{
+	if (data->parent_data && data->parent_data->chip->irq_eoi)
+		irq_chip_eoi_parent(data);
+}
+
+static int msi_cut_off_set_affinity(struct irq_data *data, const struct cpumask *mask, bool force)
+{
+	return data->parent_data ? irq_chip_set_affinity_parent(data, mask, force) : -EINVAL;
+}
+
+static struct irq_chip msi_cut_off_chip = {
+	.name			= "MSI-cut-off",
+	.irq_mask		= msi_cut_off_noop,
+	.irq_unmask		= msi_cut_off_noop,
+	.irq_ack		= msi_cut_off_ack,
+	.irq_eoi		= msi_cut_off_eoi,
+	.irq_set_affinity	= msi_cut_off_set_affinity,
+	.irq_write_msi_msg	= msi_cut_off_write_msg,
+	.flags			= IRQCHIP_SKIP_SET_WAKE | IRQCHIP_ONESHOT_SAFE,
+};
+
 /**
  * msi_vector_park - Keep the interrupt of a vector which is freed
  * @vector:	The vector
@@ -250,6 +286,7 @@ void msi_tables_trim(void)
 	list_for_each_entry(table, &msi_tables, node)
 		msi_table_trim(table);
 }
+EXPORT_SYMBOL_FOR_MODULES(msi_tables_trim, "msi_table_fake");
 
 /**
  * msi_tables_nr_given_back - How many interrupts of parked vectors were given back, ever
@@ -291,9 +328,10 @@ static void msi_tables_trim_work(struct work_struct *work)
 
 static DECLARE_WORK(msi_tables_trimmer, msi_tables_trim_work);
 
+/* Called for each pass of reclaim, so what CPUs have counted on their own is left out. */
 static unsigned long msi_tables_count_parked(struct shrinker *shrinker, struct shrink_control *sc)
 {
-	return percpu_counter_sum_positive(&msi_tables_parked) ? : SHRINK_EMPTY;
+	return percpu_counter_read_positive(&msi_tables_parked);
 }
 
 /* Memory is allocated under all the locks that are taken to free an interrupt. */

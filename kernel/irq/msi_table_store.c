@@ -358,10 +358,7 @@ static int msi_store_alloc_irqs(struct msi_store *store, struct msi_vector **vec
 	return ret ? : n;
 }
 
-/*
- * There are parents which refuse more than one interrupt at a time, each with an error
- * of its own: interrupt remapping with -EINVAL, the IMSIC with -EOPNOTSUPP.
- */
+/* There are parents which refuse more than one at a time, like the IMSIC, by any error. */
 static int msi_store_alloc_some_irqs(struct msi_store *store, struct msi_vector **vectors,
 				     unsigned int n, const struct irq_affinity_desc *affinity)
 {
@@ -581,10 +578,6 @@ static void msi_store_destroy(struct msi_table *table)
 {
 	struct msi_store *store = to_msi_store(table);
 
-	/* A leaked interrupt refers to the domain, and the domain to the rest. */
-	if (table->abandoned)
-		return;
-
 	kernfs_put(table->irqs_dir);
 	store->dom_ops.msi_teardown(store->domain, &store->alloc_info);
 	irq_domain_remove(store->domain);
@@ -601,7 +594,6 @@ static const struct msi_table_backend msi_store_backend = {
 	.free		= msi_store_free,
 	.retire		= msi_store_retire,
 	.revive		= msi_store_revive,
-	.abandon	= msi_vector_remove_sysfs,
 	.restore	= msi_store_restore,
 	.restore_vector	= msi_store_restore_one,
 	.destroy	= msi_store_destroy,
@@ -862,25 +854,3 @@ struct msi_table *msi_allocate_table(struct device *dev, const struct msi_table_
 	return &no_free_ptr(store)->table;
 }
 EXPORT_SYMBOL_GPL(msi_allocate_table);
-
-/**
- * devm_msi_allocate_table - Create a table which is freed on unbind
- * @dev:	Device which has the store, bound to the calling driver
- * @info:	Description of the store; not needed after the call
- *
- * Like msi_allocate_table(), for a driver which leaves freeing the table to the
- * device's resources.
- *
- * Context: May sleep.
- *
- * Return: The table, or an ERR_PTR() as msi_allocate_table()
- */
-struct msi_table *devm_msi_allocate_table(struct device *dev, const struct msi_table_info *info)
-{
-	struct msi_table *table = msi_allocate_table(dev, info);
-
-	if (!IS_ERR(table))
-		table->managed = true;
-	return table;
-}
-EXPORT_SYMBOL_GPL(devm_msi_allocate_table);

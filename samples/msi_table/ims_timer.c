@@ -237,12 +237,12 @@ static int ims_timer_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	if (ret)
 		return ret;
 
-	msi = devm_pci_allocate_msi_table(pdev, MSI_TABLE_MSI);
+	msi = pci_allocate_msi_table(pdev, MSI_TABLE_MSI);
 	if (IS_ERR(msi))
 		return dev_err_probe(&pdev->dev, PTR_ERR(msi), "no MSI table\n");
 
 	info.data = timer;
-	timer->ims = devm_msi_allocate_table(&pdev->dev, &info);
+	timer->ims = msi_allocate_table(&pdev->dev, &info);
 	if (IS_ERR(timer->ims))
 		return dev_err_probe(&pdev->dev, PTR_ERR(timer->ims), "no IMS table\n");
 

@@ -3,8 +3,8 @@
  * MSI tables of PCI functions: the MSI-X table, the MSI capability, and INTx
  *
  * The messages stay in the hands of the PCI core, which masks, restores and
- * shuts them down. The table owns the capability: the legacy functions in api.c and
- * tables keep each other away from it by pci_dev::msi_table.
+ * shuts them down. The table owns the capability: the legacy functions and tables
+ * keep each other away from it by pci_dev::msi_table.
  */
 #include <linux/export.h>
 #include <linux/slab.h>
@@ -239,25 +239,3 @@ struct msi_table *pci_allocate_msi_table(struct pci_dev *pdev, unsigned int flag
 	return &no_free_ptr(ptable)->table;
 }
 EXPORT_SYMBOL_GPL(pci_allocate_msi_table);
-
-/**
- * devm_pci_allocate_msi_table - Create a table which is freed on unbind
- * @pdev:	The PCI function, bound to the calling driver
- * @flags:	Which kinds will do
- *
- * Like pci_allocate_msi_table(), for a driver which leaves freeing the table to
- * the device's resources.
- *
- * Context: May sleep.
- *
- * Return: The table, or an ERR_PTR() as pci_allocate_msi_table()
- */
-struct msi_table *devm_pci_allocate_msi_table(struct pci_dev *pdev, unsigned int flags)
-{
-	struct msi_table *table = pci_allocate_msi_table(pdev, flags);
-
-	if (!IS_ERR(table))
-		table->managed = true;
-	return table;
-}
-EXPORT_SYMBOL_GPL(devm_pci_allocate_msi_table);

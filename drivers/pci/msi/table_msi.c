@@ -38,16 +38,12 @@ void pci_msi_table_disable(struct pci_msi_table *ptable)
 	ptable->held = false;
 	pci_msix_shutdown(pdev);
 	pci_msi_shutdown(pdev);
-	if (ptable->table.abandoned)
-		msi_abandon_device_irqs(&pdev->dev, MSI_DEFAULT_DOMAIN);
 	pci_free_msi_irqs(pdev);
 	if (ptable->table.irqs_dir) {
 		kernfs_put(ptable->table.irqs_dir);
 		ptable->table.irqs_dir = NULL;
 		msi_device_set_sysfs(&pdev->dev, MSI_DEFAULT_DOMAIN, true);
 	}
-	if (ptable->table.abandoned)
-		msi_abandon_device_domain(&pdev->dev, MSI_DEFAULT_DOMAIN);
 	ptable->enabled = false;
 	/* When it is switched on again the interrupts are held back once more. */
 	WRITE_ONCE(ptable->table.uncommitted, true);
@@ -232,16 +228,6 @@ static int pci_msix_table_revive(struct msi_vector *vector)
 	return ret;
 }
 
-static void pci_msi_table_abandon(struct msi_vector *vector)
-{
-	struct msi_desc *desc = msi_vector_desc(vector);
-
-	msi_vector_remove_sysfs(vector);
-	/* That of multiple MSI is for the other vectors too. */
-	if (desc->nvec_used == 1)
-		msi_sysfs_remove_desc(vector->table->dev, desc);
-}
-
 /* The first of @n vectors, as far as there are interrupts for them */
 static int pci_msi_table_take(struct pci_msi_table *ptable, struct msi_vector **vectors,
 			      unsigned int n, u32 lowest)
@@ -420,7 +406,6 @@ static const struct msi_table_backend pci_msix_table_backend = {
 	.free		= pci_table_free,
 	.retire		= msi_vector_remove_sysfs,
 	.revive		= pci_msix_table_revive,
-	.abandon	= pci_msi_table_abandon,
 	.restore	= pci_msi_table_restore,
 	.restore_vector	= pci_msix_table_restore_vector,
 	.destroy	= pci_table_destroy,
@@ -435,7 +420,6 @@ static const struct msi_table_backend pci_msi_table_backend = {
 	.commit		= pci_table_commit,
 	.enable		= pci_table_enable,
 	.free		= pci_table_free,
-	.abandon	= pci_msi_table_abandon,
 	.restore	= pci_msi_table_restore,
 	.restore_vector	= pci_msi_table_restore_vector,
 	.destroy	= pci_table_destroy,
@@ -480,15 +464,3 @@ void pci_msi_table_wrote_msg(struct msi_table *table, struct msi_desc *desc)
 	trace_msi_vector_write_msg(table, desc->msi_index, desc->irq, &msg);
 	msi_table_changed(table, desc);
 }
-
-/* With the lock of the interrupt descriptor held */
-void __pci_msi_table_trace_mask(struct irq_data *data, bool masked)
-{
-	struct msi_desc *desc = irq_data_get_msi_desc(data);
-	struct msi_table *table = pci_msi_table(msi_desc_to_pci_dev(desc));
-
-	if (table)
-		trace_msi_vector_mask(table, desc->msi_index + data->irq - desc->irq, data->irq,
-				      masked);
-}
-

@@ -119,7 +119,7 @@ static void alloc_parent_exhausted(struct kunit *test)
 	struct msi_vector *vector;
 
 	info.parent = msi_fake_parent_domain(parent);
-	ctx->table = devm_msi_allocate_table(ctx->dev, &info);
+	ctx->table = msi_allocate_table(ctx->dev, &info);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, ctx->table);
 
 	mtt_alloc(test, MSI_LABEL_ANY);
@@ -204,7 +204,7 @@ static void alloc_accessors(struct kunit *test)
 	};
 	struct msi_vector *vector;
 
-	vector = msi_table_alloc(ctx->table, &req);
+	vector = msi_table_alloc_vector_req(ctx->table, &req);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, vector);
 	KUNIT_EXPECT_EQ(test, msi_vector_label(vector), 9);
 	KUNIT_EXPECT_PTR_EQ(test, msi_vector_cookie(vector), &req);
@@ -222,7 +222,7 @@ static void alloc_cookie_in_init_vector(struct kunit *test)
 		.cookie		= &req,
 	};
 
-	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, msi_table_alloc(ctx->table, &req));
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, msi_table_alloc_vector_req(ctx->table, &req));
 	KUNIT_EXPECT_PTR_EQ(test, mtt_slot(test, 0).cookie, &req);
 }
 
@@ -276,7 +276,7 @@ static void alloc_from_two_tables(struct kunit *test)
 
 	info.name = "other";
 	info.data = other_store;
-	other = devm_msi_allocate_table(ctx->dev, &info);
+	other = msi_allocate_table(ctx->dev, &info);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, other);
 
 	/* One label, two tables, two interrupts */
@@ -502,7 +502,7 @@ static struct kunit_case mtt_alloc_cases[] = {
 };
 
 static struct kunit_suite mtt_alloc_suite = {
-	.name		= "msi_table_alloc",
+	.name		= "msi_table_alloc_vector_req",
 	.init		= mtt_init,
 	.exit		= mtt_exit,
 	.test_cases	= mtt_alloc_cases,

@@ -406,7 +406,7 @@ static void create_uses_given_parent(struct kunit *test)
 	struct msi_table_info info = mtt_info(ctx);
 
 	info.parent = msi_fake_parent_domain(other);
-	ctx->table = devm_msi_allocate_table(ctx->dev, &info);
+	ctx->table = msi_allocate_table(ctx->dev, &info);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, ctx->table);
 	mtt_request(test, mtt_alloc(test, 1));
 
@@ -446,7 +446,7 @@ static void create_same_name_on_other_device(struct kunit *test)
 
 	msi_fake_parent_attach(ctx->parent, dev);
 	info.data = mtt_new_store(test);
-	table = devm_msi_allocate_table(dev, &info);
+	table = msi_allocate_table(dev, &info);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, table);
 	msi_table_free(table);
 }
@@ -460,7 +460,7 @@ static void create_copies_info(struct kunit *test)
 	unsigned int irq;
 
 	info.name = name;
-	ctx->table = devm_msi_allocate_table(ctx->dev, &info);
+	ctx->table = msi_allocate_table(ctx->dev, &info);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, ctx->table);
 	memset(name, 'x', sizeof(name) - 1);
 	memset(&info, 0xff, sizeof(info));

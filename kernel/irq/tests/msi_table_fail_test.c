@@ -205,7 +205,7 @@ static void fail_notify(struct msi_watcher *watcher, const struct msi_message *m
 static int run_create(struct kunit *test)
 {
 	struct fail_ctx *ctx = test->priv;
-	struct msi_table *table = devm_msi_allocate_table(ctx->dev, &ctx->info);
+	struct msi_table *table = msi_allocate_table(ctx->dev, &ctx->info);
 
 	if (IS_ERR(table))
 		return PTR_ERR(table);

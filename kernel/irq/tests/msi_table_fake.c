@@ -17,6 +17,7 @@
 #include <linux/irq_work.h>
 #include <linux/irqdomain.h>
 #include <linux/lockdep.h>
+#include <linux/module.h>
 #include <linux/msi.h>
 #include <linux/mutex.h>
 #include <linux/rcupdate.h>
@@ -643,10 +644,12 @@ static struct msi_fake_store *fake_store(struct msi_vector *vector)
 
 static bool fake_irq_desc_locked(struct msi_vector *vector)
 {
-	struct irq_desc *desc = irq_to_desc(msi_vector_irq(vector));
+	struct irq_data *data = irq_get_irq_data(msi_vector_irq(vector));
+	struct irq_desc *desc;
 
-	if (!desc)
+	if (!data)
 		return false;
+	desc = irq_data_to_desc(data);
 #ifdef CONFIG_LOCKDEP
 	return lockdep_is_held(&desc->lock);
 #else
@@ -1076,3 +1079,6 @@ unsigned int msi_fake_store_bad_context(struct msi_fake_store *store)
 	return atomic_read(&store->bad);
 }
 EXPORT_SYMBOL_GPL(msi_fake_store_bad_context);
+
+MODULE_DESCRIPTION("Test doubles for MSI tables");
+MODULE_LICENSE("GPL");

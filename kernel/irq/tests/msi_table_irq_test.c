@@ -453,7 +453,7 @@ static void mtt_check_affinity(struct kunit *test, bool managed)
 	affinity->is_managed = managed;
 	req.affinity = affinity;
 
-	vector = msi_table_alloc(ctx->table, &req);
+	vector = msi_table_alloc_vector_req(ctx->table, &req);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, vector);
 	irq = msi_vector_irq(vector);
 	KUNIT_EXPECT_TRUE(test, cpumask_equal(irq_get_affinity_mask(irq), cpu));

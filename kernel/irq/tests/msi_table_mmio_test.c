@@ -130,7 +130,7 @@ static struct mmio *mmio_create(struct kunit *test, u8 pattern)
 	struct mtt_ctx *ctx = test->priv;
 
 	memset(mmio->memory, pattern, mmio->bytes);
-	ctx->table = devm_msi_allocate_table(ctx->dev, &info);
+	ctx->table = msi_allocate_table(ctx->dev, &info);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, ctx->table);
 	return mmio;
 }
@@ -472,12 +472,12 @@ static void mmio_control_bits(struct kunit *test)
 
 	memset(mmio->memory, MMIO_BYTE, mmio->bytes);
 	mmio->layout.bits = mmio_bits;
-	ctx->table = devm_msi_allocate_table(ctx->dev, &info);
+	ctx->table = msi_allocate_table(ctx->dev, &info);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, ctx->table);
 
 	for (uintptr_t i = 0; i < 2; i++) {
 		req.cookie = (void *)(0x155 + i);
-		vectors[i] = msi_table_alloc(ctx->table, &req);
+		vectors[i] = msi_table_alloc_vector_req(ctx->table, &req);
 		KUNIT_ASSERT_NOT_ERR_OR_NULL(test, vectors[i]);
 		KUNIT_EXPECT_TRUE(test, mmio_masked(mmio, i));
 		KUNIT_EXPECT_EQ(test, mmio_bits_of(mmio, i), mmio_bits(vectors[i]) & ~mask);
@@ -502,7 +502,7 @@ static void mmio_control_bits(struct kunit *test)
 	/* The next owner's, not those of the one before */
 	msi_table_free_vector(ctx->table, vectors[1]);
 	req.cookie = (void *)0x2aa;
-	vectors[1] = msi_table_alloc(ctx->table, &req);
+	vectors[1] = msi_table_alloc_vector_req(ctx->table, &req);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, vectors[1]);
 	KUNIT_EXPECT_EQ(test, msi_vector_label(vectors[1]), 1);
 	KUNIT_EXPECT_TRUE(test, mmio_masked(mmio, 1));
@@ -534,7 +534,7 @@ static void mmio_two_tables(struct kunit *test)
 			.mask		= BIT(0),
 		};
 		info.name = i ? "odd" : "even";
-		tables[i] = devm_msi_allocate_table(ctx->dev, &info);
+		tables[i] = msi_allocate_table(ctx->dev, &info);
 		KUNIT_ASSERT_NOT_ERR_OR_NULL(test, tables[i]);
 		vectors[i] = msi_table_alloc_vector(tables[i], 3);
 		KUNIT_ASSERT_NOT_ERR_OR_NULL(test, vectors[i]);

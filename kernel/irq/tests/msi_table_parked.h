@@ -8,11 +8,7 @@
 #include <linux/rcupdate.h>
 #include <linux/string.h>
 
-/*
- * Kept by its table for whoever wants the label next, and nobody's until then. An
- * interrupt which had to be leaked has the same chip, but not its table's handler
- * data.
- */
+/* Kept by its table for whoever wants the label next, and nobody's until then */
 static inline bool msi_irq_is_parked(unsigned int irq)
 {
 	struct irq_data *data;
@@ -21,8 +17,8 @@ static inline bool msi_irq_is_parked(unsigned int irq)
 	guard(rcu)();
 	data = irq_get_irq_data(irq);
 	return data && data->domain && data->chip->name &&
-	       !strcmp(data->chip->name, "MSI-cut-off") && irq_data_get_irq_handler_data(data) &&
-	       !irqd_is_activated(data) && !irq_has_action(irq);
+	       !strcmp(data->chip->name, "MSI-cut-off") && !irqd_is_activated(data) &&
+	       !irq_has_action(irq);
 }
 
 #endif /* _KERNEL_IRQ_TESTS_MSI_TABLE_PARKED_H */

@@ -252,27 +252,6 @@ static void power_restore_empty(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, after.clears, before.clears);
 }
 
-/* Nothing is written for a vector which had to be leaked. */
-static void power_restore_skips_dead(struct kunit *test)
-{
-	struct mtt_ctx *ctx = mtt_create(test, MTT_SIZE);
-	struct msi_vector *vector = mtt_alloc(test, 3);
-	unsigned int irq = msi_vector_irq(vector);
-	struct mtt_hits *hits;
-	unsigned int touches;
-
-	hits = mtt_request_behind(test, vector);
-	mtt_leak(test, 1);
-	kunit_warning_suppress(test) {
-		msi_table_free_vector(ctx->table, vector);
-		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 1);
-	}
-	touches = power_touches(test);
-	msi_table_restore(ctx->table);
-	KUNIT_EXPECT_EQ(test, power_touches(test), touches);
-	mtt_expect_dead(test, irq, hits);
-}
-
 static void power_disable_runtime(void *dev)
 {
 	pm_runtime_disable(dev);
@@ -409,7 +388,6 @@ static struct kunit_case mtt_power_cases[] = {
 	KUNIT_CASE_PARAM(power_restore, mtt_variant_gen_params),
 	KUNIT_CASE_PARAM(power_moved_while_off, mtt_variant_gen_params),
 	KUNIT_CASE_PARAM(power_restore_empty, mtt_variant_gen_params),
-	KUNIT_CASE(power_restore_skips_dead),
 	KUNIT_CASE(power_runtime_suspended),
 	KUNIT_CASE(power_restored_while_allocated),
 	KUNIT_CASE(power_suspended_twice),

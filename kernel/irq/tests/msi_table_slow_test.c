@@ -181,7 +181,7 @@ static void slow_no_managed_affinity(struct kunit *test)
 	}
 	req.affinity = affinity;
 
-	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(msi_table_alloc(ctx->table, &req)), -EOPNOTSUPP);
+	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(msi_table_alloc_vector_req(ctx->table, &req)), -EOPNOTSUPP);
 	KUNIT_EXPECT_EQ(test, mtt_batch_try(test, batch, &req, 4, 4), -EOPNOTSUPP);
 	/* One is enough */
 	for (unsigned int i = 0; i < 3; i++)
@@ -189,7 +189,7 @@ static void slow_no_managed_affinity(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, mtt_batch_try(test, batch, &req, 4, 4), -EOPNOTSUPP);
 	mtt_expect_empty(test);
 
-	vector = msi_table_alloc(ctx->table, &req);
+	vector = msi_table_alloc_vector_req(ctx->table, &req);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, vector);
 	KUNIT_EXPECT_EQ(test, msi_vector_label(vector), 0);
 	mtt_expect_delivery(test, 0, mtt_request(test, vector));

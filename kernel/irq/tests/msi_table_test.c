@@ -128,7 +128,7 @@ void mtt_exit(struct kunit *test)
 
 	if (ctx->dev)
 		mtt_unbind(test);
-	KUNIT_EXPECT_EQ(test, msi_fake_parent_live(ctx->parent), ctx->leaked);
+	KUNIT_EXPECT_EQ(test, msi_fake_parent_live(ctx->parent), 0);
 	KUNIT_EXPECT_EQ(test, msi_fake_store_bad_context(ctx->store), 0);
 }
 
@@ -148,7 +148,7 @@ struct mtt_ctx *mtt_create(struct kunit *test, u32 size)
 	struct msi_table_info info = mtt_info(ctx);
 
 	info.size = size;
-	ctx->table = devm_msi_allocate_table(ctx->dev, &info);
+	ctx->table = msi_allocate_table(ctx->dev, &info);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, ctx->table);
 	return ctx;
 }
@@ -168,7 +168,7 @@ long mtt_create_error(struct kunit *test, const struct msi_table_info *info)
 {
 	struct mtt_ctx *ctx = test->priv;
 
-	return PTR_ERR_OR_ZERO(devm_msi_allocate_table(ctx->dev, info));
+	return PTR_ERR_OR_ZERO(msi_allocate_table(ctx->dev, info));
 }
 
 /* A creation which failed is no obstacle to one which is right. */
@@ -360,7 +360,7 @@ void mtt_expect_gone(struct kunit *test, const unsigned int *irqs, const u32 *la
 	for (unsigned int i = 0; i < n; i++)
 		mtt_expect_unused(test, irqs[i]);
 	/* This has the tables give back what they keep. */
-	KUNIT_EXPECT_EQ(test, msi_fake_parent_live(ctx->parent), ctx->leaked);
+	KUNIT_EXPECT_EQ(test, msi_fake_parent_live(ctx->parent), 0);
 	for (unsigned int i = 0; i < n; i++) {
 		struct msi_fake_slot slot = mtt_slot(test, labels[i]);
 
@@ -387,33 +387,6 @@ void mtt_expect_empty(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, slot.inits, slot.exits);
 		KUNIT_EXPECT_EQ(test, mtt_fire(test, label), -EAGAIN);
 	}
-}
-
-/* The core can not free the interrupts, so the parent has to stay. */
-void mtt_leak(struct kunit *test, unsigned int irqs)
-{
-	struct mtt_ctx *ctx = test->priv;
-
-	kunit_remove_action(test, mtt_destroy_parent, ctx->parent);
-	ctx->leaked = irqs;
-}
-
-/*
- * All that can be done with a dead interrupt, up to freeing the handler. None
- * of it may reach the store.
- */
-void mtt_expect_dead(struct kunit *test, unsigned int irq, struct mtt_hits *hits)
-{
-	struct mtt_ctx *ctx = test->priv;
-	unsigned int calls = msi_fake_store_calls(ctx->store);
-
-	disable_irq(irq);
-	enable_irq(irq);
-	if (num_online_cpus() > 1)
-		irq_set_affinity(irq, cpumask_of(cpumask_last(cpu_online_mask)));
-	free_irq(irq, hits);
-	KUNIT_EXPECT_EQ(test, msi_fake_store_calls(ctx->store), calls);
-	KUNIT_EXPECT_EQ(test, atomic_read(&hits->hard), 0);
 }
 
 struct mtt_batch *mtt_batch_new(struct kunit *test)

@@ -51,7 +51,6 @@ extern const struct mtt_variant mtt_variants[MTT_NR_VARIANTS];
  * @store:	The store
  * @dev:	A bound device, NULL once it is unregistered
  * @table:	Set by mtt_create()
- * @leaked:	Interrupts which the test had the core leak
  */
 struct mtt_ctx {
 	const struct mtt_variant	*variant;
@@ -60,7 +59,6 @@ struct mtt_ctx {
 	struct msi_fake_store	*store;
 	struct device		*dev;
 	struct msi_table	*table;
-	unsigned int		leaked;
 };
 
 /**
@@ -169,8 +167,6 @@ const struct cpumask *mtt_other_cpu(struct kunit *test);
 void mtt_expect_gone(struct kunit *test, const unsigned int *irqs, const u32 *labels,
 		     unsigned int n);
 void mtt_expect_empty(struct kunit *test);
-void mtt_leak(struct kunit *test, unsigned int irqs);
-void mtt_expect_dead(struct kunit *test, unsigned int irq, struct mtt_hits *hits);
 
 struct mtt_batch *mtt_batch_new(struct kunit *test);
 int mtt_batch_try(struct kunit *test, struct mtt_batch *batch, const struct msi_vector_request *req,

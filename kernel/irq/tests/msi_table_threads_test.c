@@ -196,7 +196,7 @@ static void threads_on_two_tables(struct kunit *test)
 	info.name = "other";
 	info.size = MTT_SHARED_SIZE;
 	info.data = shared[1].store;
-	shared[1].table = devm_msi_allocate_table(ctx->dev, &info);
+	shared[1].table = msi_allocate_table(ctx->dev, &info);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, shared[1].table);
 
 	mtt_run_workers(test, shared, 2);

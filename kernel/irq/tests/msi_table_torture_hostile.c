@@ -291,7 +291,7 @@ static int hostile_alloc(u32 lowest, unsigned int n)
 	int ret;
 
 	if (n == 1) {
-		vector = msi_table_alloc(hostile.rig.table, &req);
+		vector = msi_table_alloc_vector_req(hostile.rig.table, &req);
 		ret = IS_ERR(vector) ? PTR_ERR(vector) : 1;
 		vectors[0] = ret == 1 ? vector : NULL;
 	} else {

@@ -76,7 +76,7 @@ static void input_create(struct torture_rig *rig, const struct msi_table_info *i
 		long ret;
 
 		if (devm)
-			table = devm_msi_allocate_table(torture_dev(rig), info);
+			table = msi_allocate_table(torture_dev(rig), info);
 		else
 			table = msi_allocate_table(torture_dev(rig), info);
 		ret = PTR_ERR_OR_ZERO(table);
@@ -514,7 +514,7 @@ static void input_affinity(struct torture_rig *rig)
 
 	for (int managed = 0; managed < 2; managed++) {
 		affinity[0].is_managed = managed;
-		vector = msi_table_alloc(rig->table, &req);
+		vector = msi_table_alloc_vector_req(rig->table, &req);
 		input_expect(PTR_ERR_OR_ZERO(vector), -EINVAL);
 		input_expect(msi_table_alloc_vectors(rig->table, &req, 2, 2, vectors), -EINVAL);
 		/* The second one alone has none, and could not be had. */

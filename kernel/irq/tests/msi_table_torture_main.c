@@ -238,7 +238,7 @@ int torture_open(struct torture_rig *rig, const struct torture_variant *variant,
 
 int torture_create(struct torture_rig *rig)
 {
-	struct msi_table *table = devm_msi_allocate_table(torture_dev(rig), &rig->info);
+	struct msi_table *table = msi_allocate_table(torture_dev(rig), &rig->info);
 
 	if (IS_ERR(table))
 		return PTR_ERR(table);

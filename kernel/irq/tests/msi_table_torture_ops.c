@@ -133,7 +133,7 @@ static int model_call_alloc(struct model *model, const struct model_op *op,
 		return msi_table_alloc_vectors(model->rig.table, req, op->min, op->max,
 					       model->vectors);
 	default:
-		vector = msi_table_alloc(model->rig.table, req);
+		vector = msi_table_alloc_vector_req(model->rig.table, req);
 	}
 	if (IS_ERR(vector))
 		return PTR_ERR(vector);

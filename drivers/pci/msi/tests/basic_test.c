@@ -28,8 +28,6 @@ static void msi_table_pci_create(struct kunit *test)
 	for (int i = 0; i < ARRAY_SIZE(wrong); i++) {
 		KUNIT_EXPECT_PTR_EQ(test, pci_allocate_msi_table(igb->pdev, wrong[i]),
 				    ERR_PTR(-EINVAL));
-		KUNIT_EXPECT_PTR_EQ(test, devm_pci_allocate_msi_table(igb->pdev, wrong[i]),
-				    ERR_PTR(-EINVAL));
 	}
 
 	table = igb_create(test, MSI_TABLE_MSIX | MSI_TABLE_MSI);
@@ -39,8 +37,6 @@ static void msi_table_pci_create(struct kunit *test)
 	KUNIT_EXPECT_PTR_EQ(test, pci_allocate_msi_table(igb->pdev, MSI_TABLE_MSIX),
 			    ERR_PTR(-EBUSY));
 	KUNIT_EXPECT_PTR_EQ(test, pci_allocate_msi_table(igb->pdev, MSI_TABLE_MSI),
-			    ERR_PTR(-EBUSY));
-	KUNIT_EXPECT_PTR_EQ(test, devm_pci_allocate_msi_table(igb->pdev, MSI_TABLE_MSIX),
 			    ERR_PTR(-EBUSY));
 	msi_table_free(table);
 
@@ -61,8 +57,6 @@ static void msi_table_pci_no_capability(struct kunit *test)
 	}
 	KUNIT_EXPECT_PTR_EQ(test, pci_allocate_msi_table(bridge, MSI_TABLE_MSIX | MSI_TABLE_MSI),
 			    ERR_PTR(-ENODEV));
-	KUNIT_EXPECT_PTR_EQ(test, devm_pci_allocate_msi_table(bridge, MSI_TABLE_MSIX),
-			    ERR_PTR(-ENODEV));
 	pci_dev_put(bridge);
 }
 
@@ -71,7 +65,6 @@ static void msi_table_pci_owns_msix(struct kunit *test)
 	struct igb_test *igb = test->priv;
 	struct msix_entry entry = { .entry = 1 };
 	struct pci_dev *pdev = igb->pdev;
-	struct msi_map map = { };
 	struct msi_table *table;
 	int i;
 
@@ -83,12 +76,9 @@ static void msi_table_pci_owns_msix(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, pci_alloc_irq_vectors(pdev, 1, 1, PCI_IRQ_INTX), -EBUSY);
 		KUNIT_EXPECT_EQ(test, pci_enable_msix_range(pdev, &entry, 1, 1), -EBUSY);
 		KUNIT_EXPECT_EQ(test, pci_enable_msi(pdev), -EBUSY);
-		KUNIT_EXPECT_EQ(test, pci_msix_alloc_irq_at(pdev, 1, NULL).index, -EBUSY);
 		pci_free_irq_vectors(pdev);
 		if (!i)
 			igb_take(test, table, 0, 0, 0);
-		map.virq = msi_vector_irq(igb->vectors[0].vector);
-		pci_msix_free_irq(pdev, map);
 		igb_raise(test, 0);
 	}
 	msi_table_free(table);
@@ -102,8 +92,8 @@ static void msi_table_pci_owns_msix(struct kunit *test)
 	pci_free_irq_vectors(pdev);
 }
 
-/* The number of a vector may be freed at any time, so it is not to be had in the legacy way. */
-static void msi_table_pci_legacy_number(struct kunit *test)
+/* INTx is no claim to the capability. The number of a vector is not to be had by it. */
+static void msi_table_pci_legacy_intx(struct kunit *test)
 {
 	static const unsigned int kinds[] = { MSI_TABLE_MSIX, MSI_TABLE_MSI, MSI_TABLE_INTX };
 	struct igb_test *igb = test->priv;
@@ -321,7 +311,7 @@ static void msi_table_pci_affinity(struct kunit *test)
 
 	cpumask_set_cpu(cpumask_last(cpu_online_mask), &last.mask);
 	table = igb_create(test, MSI_TABLE_MSIX);
-	v->vector = msi_table_alloc(table, &req);
+	v->vector = msi_table_alloc_vector_req(table, &req);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, v->vector);
 	igb_request(test, 4);
 	KUNIT_EXPECT_TRUE(test, cpumask_equal(irq_get_affinity_mask(msi_vector_irq(v->vector)),
@@ -333,7 +323,7 @@ static void msi_table_pci_affinity(struct kunit *test)
 	table = igb_create(test, MSI_TABLE_MSI);
 	req.lowest = 0;
 	req.highest = 0;
-	v->vector = msi_table_alloc(table, &req);
+	v->vector = msi_table_alloc_vector_req(table, &req);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, v->vector);
 	KUNIT_EXPECT_TRUE(test, cpumask_equal(irq_get_affinity_mask(msi_vector_irq(v->vector)),
 					      &last.mask));
@@ -527,7 +517,7 @@ static int igb_hold_legacy(struct igb_test *igb, struct igb_held *held)
 }
 
 static struct msi_table *igb_hold_store(struct igb_test *igb, struct igb_held *held,
-					const char *name, bool managed)
+					const char *name)
 {
 	struct msi_table_info info = {
 		.name	= name,
@@ -541,12 +531,11 @@ static struct msi_table *igb_hold_store(struct igb_test *igb, struct igb_held *h
 		return ERR_CAST(held->store);
 
 	info.data = held->store;
-	return managed ? devm_msi_allocate_table(&igb->pdev->dev, &info) :
-			 msi_allocate_table(&igb->pdev->dev, &info);
+	return msi_allocate_table(&igb->pdev->dev, &info);
 }
 
 static int igb_hold(struct igb_test *igb, struct igb_held *held, enum igb_way way,
-		    const char *name, bool managed)
+		    const char *name)
 {
 	int ret, expected;
 
@@ -557,9 +546,7 @@ static int igb_hold(struct igb_test *igb, struct igb_held *held, enum igb_way wa
 		ret = igb_hold_legacy(igb, held);
 	} else {
 		if (way == IGB_STORE)
-			held->table = igb_hold_store(igb, held, name, managed);
-		else if (managed)
-			held->table = devm_pci_allocate_msi_table(igb->pdev, igb_ways[way].kind);
+			held->table = igb_hold_store(igb, held, name);
 		else
 			held->table = pci_allocate_msi_table(igb->pdev, igb_ways[way].kind);
 		if (IS_ERR(held->table))
@@ -630,8 +617,8 @@ static void igb_pair(struct kunit *test, enum igb_way first, enum igb_way second
 			    in_order ? "the same" : "reverse")
 
 	KUNIT_ASSERT_NOT_NULL(test, held);
-	IGB_PAIR_EXPECT(igb_hold(igb, &held[0], first, "first", false), 0);
-	ret = igb_hold(igb, &held[1], second, "second", false);
+	IGB_PAIR_EXPECT(igb_hold(igb, &held[0], first, "first"), 0);
+	ret = igb_hold(igb, &held[1], second, "second");
 	IGB_PAIR_EXPECT(ret, igb_expected(first, second));
 	IGB_PAIR_EXPECT(igb_alive(igb, &held[0]), true);
 	if (!ret) {
@@ -677,13 +664,12 @@ static void igb_free_table(void *table)
 }
 
 /*
- * Nobody frees the table, or a device resource does, the table's own or the
- * driver's. Those of the PCI core are on both sides of it: it was enabled before,
- * and MSI or MSI-X after.
+ * The table's own device resource frees it, or one of the driver's. Those of the PCI core
+ * are on both sides of it: it was enabled before, and MSI or MSI-X after.
  */
 static void msi_table_pci_unbind(struct kunit *test)
 {
-	enum { FORGOTTEN, MANAGED, ACTION, NR_ENDS } end;
+	enum { MANAGED, ACTION, NR_ENDS } end;
 	struct igb_test *igb = test->priv;
 	struct device *dev = &igb->pdev->dev;
 	struct igb_held *held;
@@ -697,8 +683,8 @@ static void msi_table_pci_unbind(struct kunit *test)
 		for (way = IGB_TABLE_MSIX; way <= IGB_STORE; way++) {
 			const char *name = igb_ways[way].name;
 
-			KUNIT_ASSERT_EQ_MSG(test, igb_hold(igb, held, way, "test", end == MANAGED),
-					    0, "%s %d", name, end);
+			KUNIT_ASSERT_EQ_MSG(test, igb_hold(igb, held, way, "test"), 0, "%s %d",
+					    name, end);
 			KUNIT_EXPECT_TRUE_MSG(test, igb_alive(igb, held), "%s %d", name, end);
 			if (end == ACTION)
 				KUNIT_ASSERT_EQ(test, 0, devm_add_action(dev, igb_free_table,
@@ -722,10 +708,7 @@ static void msi_table_pci_unbind(struct kunit *test)
 	}
 }
 
-/*
- * Somebody else's handler is on the interrupt when the table goes: warned about,
- * leaked, and cut off from the device. Comes last, as the interrupt stays.
- */
+/* Somebody else's handler is on the interrupt, and is freed with that. */
 static void msi_table_pci_foreign_handler(struct kunit *test)
 {
 	struct igb_test *igb = test->priv;
@@ -745,38 +728,18 @@ static void msi_table_pci_foreign_handler(struct kunit *test)
 		igb_give(table, igb, 4);
 		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 1);
 	}
-
-	KUNIT_EXPECT_PTR_EQ(test, msi_table_alloc_vector(table, 4), ERR_PTR(-EBUSY));
-	igb_raise(test, 4);
+	igb_raise_nobody(test, 4);
 	igb_raise(test, 1);
-	msi_table_free(table);
-	igb->vectors[1].vector = NULL;
-	KUNIT_EXPECT_FALSE(test, igb_msix_on(igb));
-
-	/* The function is as good as new. */
-	table = igb_create(test, MSI_TABLE_MSIX);
 	igb_take(test, table, 4, 4, 4);
 	igb_raise(test, 4);
-	msi_table_free(table);
-	igb->vectors[4].vector = NULL;
-	device_release_driver(&igb->pdev->dev);
-
-	disable_irq(irq);
-	enable_irq(irq);
-	free_irq(irq, &igb->vectors[4]);
-	KUNIT_EXPECT_NOT_NULL(test, irq_get_irq_data(irq));
-	igb->nr_irqs++;
-
-	KUNIT_ASSERT_EQ(test, device_attach(&igb->pdev->dev), 1);
-	KUNIT_EXPECT_EQ(test, pci_alloc_irq_vectors(igb->pdev, 1, 1, PCI_IRQ_MSIX), 1);
-	pci_free_irq_vectors(igb->pdev);
+	igb_free(table, igb);
 }
 
 static struct kunit_case msi_table_pci_cases[] = {
 	KUNIT_CASE(msi_table_pci_create),
 	KUNIT_CASE(msi_table_pci_no_capability),
 	KUNIT_CASE(msi_table_pci_owns_msix),
-	KUNIT_CASE(msi_table_pci_legacy_number),
+	KUNIT_CASE(msi_table_pci_legacy_intx),
 	KUNIT_CASE(msi_table_pci_claimed_once),
 	KUNIT_CASE(msi_table_pci_watched),
 	KUNIT_CASE(msi_table_pci_sparse_msix),

@@ -174,7 +174,7 @@ static struct msi_vector *doorbell_alloc(struct kunit *test, struct msi_table *t
 	struct msi_vector *v;
 
 	cpumask_set_cpu(cpumask_first(cpu_online_mask), &cpu.mask);
-	v = msi_table_alloc(table, &req);
+	v = msi_table_alloc_vector_req(table, &req);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, v);
 	return v;
 }

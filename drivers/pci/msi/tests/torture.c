@@ -509,7 +509,7 @@ static int torture_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	if (!fn->regs)
 		return -ENOMEM;
 
-	fn->table = devm_pci_allocate_msi_table(pdev, MSI_TABLE_MSIX);
+	fn->table = pci_allocate_msi_table(pdev, MSI_TABLE_MSIX);
 	if (IS_ERR(fn->table))
 		return PTR_ERR(fn->table);
 
