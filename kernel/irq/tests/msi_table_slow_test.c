@@ -181,7 +181,8 @@ static void slow_no_managed_affinity(struct kunit *test)
 	}
 	req.affinity = affinity;
 
-	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(msi_table_alloc_vector_req(ctx->table, &req)), -EOPNOTSUPP);
+	KUNIT_EXPECT_PTR_EQ(test, msi_table_alloc_vector_req(ctx->table, &req),
+			    ERR_PTR(-EOPNOTSUPP));
 	KUNIT_EXPECT_EQ(test, mtt_batch_try(test, batch, &req, 4, 4), -EOPNOTSUPP);
 	/* One is enough */
 	for (unsigned int i = 0; i < 3; i++)

@@ -492,7 +492,8 @@ static void kind_check_reserved(struct kunit *test, unsigned int kinds, unsigned
 	KUNIT_EXPECT_TRUE(test, on(igb));
 	KUNIT_EXPECT_EQ(test, msi_table_enable(table, nr), -EBUSY);
 	for (int i = 0; i < 2; i++) {
-		KUNIT_EXPECT_PTR_EQ(test, msi_table_alloc_vector_req(table, &req), ERR_PTR(-EOPNOTSUPP));
+		KUNIT_EXPECT_PTR_EQ(test, msi_table_alloc_vector_req(table, &req),
+				    ERR_PTR(-EOPNOTSUPP));
 		for (label = nr; label-- > 0; )
 			igb_take(test, table, label, label, label);
 		if (nr < msi_table_size(table))
