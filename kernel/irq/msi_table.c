@@ -476,14 +476,21 @@ EXPORT_SYMBOL_GPL(msi_table_alloc_vector_req);
 static void msi_vector_free_handlers(struct msi_vector *vector, struct irq_desc *desc)
 {
 	struct msi_table *table = vector->table;
-	unsigned int irq = irq_desc_get_irq(desc);
+	unsigned int irq;
 
-	/* Other devices have theirs on the line of INTx. */
+	/* Other devices have theirs on the line of INTx, which may be gone by now. */
 	if (table->backend->kind == MSI_TABLE_INTX || !irq_desc_has_action(desc))
 		return;
 
+	irq = irq_desc_get_irq(desc);
 	WARN(1, "%s: MSI table %s: irq %u of label %u still has a handler\n",
 	     dev_name(table->dev), table->name, irq, vector->label);
+	if (irq_desc_is_chained(desc)) {
+		irq_set_chained_handler_and_data(irq, NULL, NULL);
+		guard(raw_spinlock_irqsave)(&desc->lock);
+		irq_shutdown_and_deactivate(desc);
+		return;
+	}
 	for (;;) {
 		void *dev_id;
 

@@ -286,7 +286,6 @@ void msi_tables_trim(void)
 	list_for_each_entry(table, &msi_tables, node)
 		msi_table_trim(table);
 }
-EXPORT_SYMBOL_FOR_MODULES(msi_tables_trim, "msi_table_fake");
 
 /**
  * msi_tables_nr_given_back - How many interrupts of parked vectors were given back, ever
@@ -328,10 +327,9 @@ static void msi_tables_trim_work(struct work_struct *work)
 
 static DECLARE_WORK(msi_tables_trimmer, msi_tables_trim_work);
 
-/* Called for each pass of reclaim, so what CPUs have counted on their own is left out. */
 static unsigned long msi_tables_count_parked(struct shrinker *shrinker, struct shrink_control *sc)
 {
-	return percpu_counter_read_positive(&msi_tables_parked);
+	return percpu_counter_sum_positive(&msi_tables_parked) ? : SHRINK_EMPTY;
 }
 
 /* Memory is allocated under all the locks that are taken to free an interrupt. */

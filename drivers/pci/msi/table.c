@@ -163,7 +163,8 @@ static int pci_table_choose(struct pci_msi_table *ptable, unsigned int kinds)
  *
  * The table starts without vectors, and owns the capability from now on:
  * pci_alloc_irq_vectors() and friends fail with %-EBUSY, and
- * pci_free_irq_vectors() and friends do nothing.
+ * pci_free_irq_vectors() and friends do nothing. pci_msix_alloc_irq_at() and
+ * pci_msix_free_irq() must not be called.
  *
  * A label is an index of the MSI-X table (PCIe 6.0, 7.7.2), or an MSI message
  * number (7.7.1); that of INTx is 0.

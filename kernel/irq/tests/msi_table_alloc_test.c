@@ -502,7 +502,7 @@ static struct kunit_case mtt_alloc_cases[] = {
 };
 
 static struct kunit_suite mtt_alloc_suite = {
-	.name		= "msi_table_alloc_vector_req",
+	.name		= "msi_table_alloc",
 	.init		= mtt_init,
 	.exit		= mtt_exit,
 	.test_cases	= mtt_alloc_cases,

@@ -17,7 +17,6 @@
 #include <linux/irq_work.h>
 #include <linux/irqdomain.h>
 #include <linux/lockdep.h>
-#include <linux/module.h>
 #include <linux/msi.h>
 #include <linux/mutex.h>
 #include <linux/rcupdate.h>
@@ -1079,6 +1078,3 @@ unsigned int msi_fake_store_bad_context(struct msi_fake_store *store)
 	return atomic_read(&store->bad);
 }
 EXPORT_SYMBOL_GPL(msi_fake_store_bad_context);
-
-MODULE_DESCRIPTION("Test doubles for MSI tables");
-MODULE_LICENSE("GPL");

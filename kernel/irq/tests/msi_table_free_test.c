@@ -346,6 +346,24 @@ static void foreign_handler_on_vector(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, atomic_read(&hits[i]->hard), counts[i]);
 }
 
+static void free_flow_handler(struct irq_desc *desc) { }
+
+static void foreign_handler_chained(struct kunit *test)
+{
+	struct mtt_ctx *ctx = mtt_create(test, MTT_SIZE);
+	struct msi_vector *vector = mtt_alloc(test, 3);
+	unsigned int irq = msi_vector_irq(vector);
+	static const u32 label = 3;
+
+	irq_set_chained_handler(irq, free_flow_handler);
+	kunit_warning_suppress(test) {
+		msi_table_free_vector(ctx->table, vector);
+		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 1);
+	}
+	mtt_expect_gone(test, &irq, &label, 1);
+	mtt_expect_delivery(test, 3, mtt_request(test, mtt_alloc(test, 3)));
+}
+
 static void foreign_handler_on_table(struct kunit *test)
 {
 	struct mtt_ctx *ctx = mtt_create(test, MTT_SIZE);
@@ -398,6 +416,7 @@ static struct kunit_case mtt_free_cases[] = {
 	KUNIT_CASE(unbind_runs_action_which_frees_vector),
 	KUNIT_CASE(unbind_frees_table_before_older_resources),
 	KUNIT_CASE_PARAM(foreign_handler_on_vector, mtt_variant_gen_params),
+	KUNIT_CASE_PARAM(foreign_handler_chained, mtt_variant_gen_params),
 	KUNIT_CASE_PARAM(foreign_handler_on_table, mtt_variant_gen_params),
 	KUNIT_CASE_PARAM(foreign_handler_on_device, mtt_variant_gen_params),
 	{ }

@@ -131,11 +131,10 @@ static void rio_expect(struct kunit *test, u32 label, int expected)
 
 	for (i = 0; i < RIO_VECTORS; i++)
 		counts[i] = atomic_read(&rio->hits[i].hard);
-	if (counts[label] == expected)
-		msleep(RIO_NO_IRQ_MS);
 	counts[label] = expected;
 	read_poll_timeout(atomic_read, count, count == expected, 100, RIO_IRQ_US, false,
 			  &rio->hits[label].hard);
+	msleep(RIO_NO_IRQ_MS);
 	for (i = 0; i < RIO_VECTORS; i++)
 		KUNIT_EXPECT_EQ_MSG(test, counts[i], atomic_read(&rio->hits[i].hard), "label %d",
 				    i);
@@ -180,6 +179,7 @@ static void rio_arrives(struct kunit *test)
 	rio_raise(test, 2);
 	rio_expect(test, 2, 1);
 	rio_take(test, 2);
+	rio_expect(test, 2, 1);
 	rio_raise(test, 2);
 	rio_expect(test, 2, 2);
 }
@@ -263,7 +263,7 @@ static int rio_init(struct kunit *test)
 	return 0;
 }
 
-/* Nothing is left behind when the driver goes. */
+/* The driver goes after this, and the table with it. */
 static void rio_exit(struct kunit *test)
 {
 	struct rio_test *rio = test->priv;

@@ -647,9 +647,9 @@ impl<B: Backing> Drop for Vector<'_, B> {
 
         // SAFETY: By the type invariants the vector belongs to this table. Neither has been freed
         // since the device is still bound. `Interrupt` and `Lent` own their vector and have freed
-        // the handler by now. One that somebody has installed by the number, which a PCI device
-        // tells, makes no use of the cookie; the C side warns, and frees it. Whoever watches has a
-        // borrow of the vector or owns it, and has stopped, or forgot to; the C side drops those.
+        // the handler by now. One that somebody else has installed makes no use of the cookie; the
+        // C side warns, and frees it. Whoever watches has a borrow of the vector or owns it, and
+        // has stopped, or forgot to; the C side drops those.
         unsafe { bindings::msi_table_free_vector(self.table.ptr.as_ptr(), self.as_raw()) };
 
         if let Some(cookie) = cookie {

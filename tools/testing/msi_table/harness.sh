@@ -26,10 +26,8 @@ esac
 compilers='i386 arm arm64 riscv loongarch powerpc s390'
 known='x86 arm64 riscv'
 [ "$1" != check ] || known="x86 $compilers all"
-case " $known " in
-*" $ARCH "*) ;;
-*) [ -z "$ARCH" ] || die "ARCH=$ARCH is none of $known" ;;
-esac
+echo "$known" | tr ' ' '\n' | grep -qxF "$ARCH" || [ -z "$ARCH" ] ||
+	die "ARCH=$ARCH is none of $known"
 export ARCH
 
 root=$MSI_TABLE_CACHE/root
