@@ -487,8 +487,8 @@ static void msi_vector_free_handlers(struct msi_vector *vector, struct irq_desc 
 	     dev_name(table->dev), table->name, irq, vector->label);
 	if (irq_desc_is_chained(desc)) {
 		irq_set_chained_handler_and_data(irq, NULL, NULL);
-		guard(raw_spinlock_irqsave)(&desc->lock);
-		irq_shutdown_and_deactivate(desc);
+		scoped_irqdesc_get_and_buslock(irq, 0)
+			irq_shutdown_and_deactivate(scoped_irqdesc);
 		return;
 	}
 	for (;;) {
