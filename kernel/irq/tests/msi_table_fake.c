@@ -643,12 +643,10 @@ static struct msi_fake_store *fake_store(struct msi_vector *vector)
 
 static bool fake_irq_desc_locked(struct msi_vector *vector)
 {
-	struct irq_data *data = irq_get_irq_data(msi_vector_irq(vector));
-	struct irq_desc *desc;
+	struct irq_desc *desc = irq_to_desc(msi_vector_irq(vector));
 
-	if (!data)
+	if (!desc)
 		return false;
-	desc = irq_data_to_desc(data);
 #ifdef CONFIG_LOCKDEP
 	return lockdep_is_held(&desc->lock);
 #else
