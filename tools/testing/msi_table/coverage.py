@@ -15,9 +15,11 @@ import io
 import json
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 import tarfile
+import tempfile
 
 import machine
 import test
@@ -29,7 +31,7 @@ OURS = ['kernel/irq/msi_table*.c', 'drivers/pci/msi/table*.c']
 DUMP = re.compile(r'^msi_table: coverage$(.*?)^msi_table: end of coverage$',
                   re.MULTILINE | re.DOTALL)
 BASE64 = re.compile(r'^[A-Za-z0-9+/=]+$', re.MULTILINE)
-HUNK = re.compile(r'^@@ -\S+ \+(\d+)')
+PATCHED = re.compile(r'^\+\+\+ b/(\S+)', re.MULTILINE)
 
 BUILT = re.compile(r'\./(.*/build-[^/]*)/')
 
@@ -74,24 +76,25 @@ def patched():
 
     But for the drivers which use tables: they are in modules.
     """
-    added = collections.defaultdict(set)
-    for patch in SRC.glob('patches/*.patch'):
-        if patch.name.startswith(('drivers-net-', 'drivers-nvme-', 'drivers-vdpa-',
-                                  'drivers-vfio-', 'drivers-virtio-',
-                                  'drivers-pci-endpoint-')):
-            continue
-        path = at = None
-        for line in patch.read_text().splitlines():
-            if line.startswith('+++ b/'):
-                path = line.split()[1].removeprefix('b/')
-            elif hunk := HUNK.match(line):
-                at = int(hunk[1])
-            elif at and line.startswith('+') and path.endswith('.c'):
-                added[path].add(at)
-                at += 1
-            elif at and line.startswith(' '):
-                at += 1
-    return added
+    added = {}
+    with tempfile.TemporaryDirectory() as stock:
+        # Several may change one file, in the order of their names.
+        for patch in sorted(SRC.glob('patches/*.patch'), reverse=True):
+            if patch.name.startswith(('drivers-net-', 'drivers-nvme-', 'drivers-vdpa-',
+                                      'drivers-vfio-', 'drivers-virtio-',
+                                      'drivers-pci-endpoint-')):
+                continue
+            for path in PATCHED.findall(patch.read_text()):
+                if (old := pathlib.Path(stock, path)) not in added:
+                    old.parent.mkdir(parents=True, exist_ok=True)
+                    shutil.copy(machine.TREE / path, old)
+                    added[old] = path
+            subprocess.run(['patch', '-sRp1', '-d', stock, '-i', patch], check=True)
+        return {path: {int(number) for number in subprocess.run(
+            ['diff', '--unchanged-group-format=', '--old-group-format=',
+             '--new-line-format=%dn\n', old, machine.TREE / path],
+            stdout=subprocess.PIPE, text=True).stdout.split()}
+            for old, path in added.items() if path.endswith('.c')}
 
 
 def functions(text):
