@@ -8,6 +8,7 @@
  * what it is told.
  */
 
+#include <linux/msi.h>
 #include <linux/msi_table.h>
 
 /*
@@ -57,7 +58,7 @@ unsigned int msi_fake_parent_fail_nth(struct msi_fake_parent *parent, unsigned i
 unsigned int msi_fake_parent_fail_activate_nth(struct msi_fake_parent *parent, unsigned int nth);
 unsigned int msi_fake_parent_live(struct msi_fake_parent *parent);
 unsigned int msi_fake_parent_alloc_calls(struct msi_fake_parent *parent);
-int msi_fake_parent_inject(struct msi_fake_parent *parent, const struct msi_message *msg);
+int msi_fake_parent_inject(struct msi_fake_parent *parent, const struct msi_msg *msg);
 
 /**
  * struct msi_fake_slot - What a recording store knows about one label
@@ -73,7 +74,7 @@ int msi_fake_parent_inject(struct msi_fake_parent *parent, const struct msi_mess
  * @unmasks:	Number of unmask calls
  */
 struct msi_fake_slot {
-	struct msi_message	msg;
+	struct msi_msg	msg;
 	bool			masked;
 	bool			inited;
 	void			*cookie;

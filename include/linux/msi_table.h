@@ -17,6 +17,7 @@ struct device;
 struct irq_affinity;
 struct irq_affinity_desc;
 struct irq_domain;
+struct msi_msg;
 struct msi_table;
 struct msi_vector;
 struct pci_dev;
@@ -35,18 +36,6 @@ struct pci_dev;
 #define MSI_TABLE_NO_SYSFS	BIT(1)
 
 /**
- * struct msi_message - What a device writes, and where, to raise an interrupt
- * @address:	Bus address of the write
- * @data:	Value written, 32 bits, little endian on PCI
- *
- * All zero means that the message is invalid and must not be sent.
- */
-struct msi_message {
-	u64	address;
-	u32	data;
-};
-
-/**
  * struct msi_watcher - Somebody besides the device who uses a message
  * @notify:	Called with the new message whenever it changes, all zero when
  *		it becomes invalid. Runs with the lock of an interrupt
@@ -56,7 +45,7 @@ struct msi_message {
  */
 struct msi_watcher {
 	void			(*notify)(struct msi_watcher *watcher,
-					  const struct msi_message *msg);
+					  const struct msi_msg *msg);
 	struct hlist_node	node;
 	struct msi_vector	*vector;
 };
@@ -108,7 +97,7 @@ struct msi_watcher {
  * whenever a vector or its handler comes or goes, also then.
  */
 struct msi_table_ops {
-	void	(*write_msg)(struct msi_vector *vector, const struct msi_message *msg);
+	void	(*write_msg)(struct msi_vector *vector, const struct msi_msg *msg);
 	void	(*clear_msg)(struct msi_vector *vector);
 	void	(*mask)(struct msi_vector *vector);
 	void	(*unmask)(struct msi_vector *vector);
@@ -267,7 +256,7 @@ int msi_vector_request_irq(struct msi_vector *vector, irq_handler_t handler,
 			   const char *fmt, ...);
 void msi_vector_free_irq(struct msi_vector *vector);
 void msi_vector_free_handler(struct msi_vector *vector, void *dev_id);
-int msi_vector_get_msg(const struct msi_vector *vector, struct msi_message *msg);
+int msi_vector_get_msg(const struct msi_vector *vector, struct msi_msg *msg);
 void msi_vector_watch(struct msi_vector *vector, struct msi_watcher *watcher);
 void msi_vector_unwatch(struct msi_vector *vector, struct msi_watcher *watcher);
 

@@ -15,7 +15,6 @@
 #include <linux/xarray.h>
 
 struct dentry;
-struct kernfs_node;
 
 /**
  * struct msi_vector - One allocated message of a table
@@ -113,7 +112,6 @@ struct msi_table_backend {
  * @dynamic:	Vectors can be allocated whenever there is one
  * @uncommitted:	The backend is to hear of the next allocation which succeeds
  * @recycle:	Free vectors are parked
- * @irqs_dir:	msi_irqs/ of the device, when the table makes entries there
  * @labels:	Label to &struct msi_vector. A parked vector has %XA_FREE_MARK,
  *		which makes its label a free one. Whoever uses a vector he found
  *		here holds the lock.
@@ -139,7 +137,6 @@ struct msi_table {
 	bool					dynamic;
 	bool					uncommitted;
 	bool					recycle;
-	struct kernfs_node			*irqs_dir;
 	struct xarray				labels;
 	struct list_head			parked;
 	unsigned int				nr_parked;
@@ -160,17 +157,6 @@ int msi_table_register(struct msi_table *table);
 void msi_table_unregister(struct msi_table *table);
 void msi_table_changed(struct msi_table *table, const struct msi_desc *desc);
 void msi_table_note_fresh(struct msi_vector *vector);
-#ifdef CONFIG_SYSFS
-struct kernfs_node *msi_irqs_dir(struct device *dev);
-int msi_vector_add_sysfs(struct msi_vector *vector);
-int msi_vectors_add_sysfs(struct msi_vector **vectors, unsigned int n);
-void msi_vector_remove_sysfs(struct msi_vector *vector);
-#else
-static inline struct kernfs_node *msi_irqs_dir(struct device *dev) { return NULL; }
-static inline int msi_vector_add_sysfs(struct msi_vector *vector) { return 0; }
-static inline int msi_vectors_add_sysfs(struct msi_vector **vectors, unsigned int n) { return 0; }
-static inline void msi_vector_remove_sysfs(struct msi_vector *vector) { }
-#endif
 void msi_irq_unpark(struct msi_vector *vector, void (*silence)(struct msi_vector *vector));
 
 static inline struct msi_desc *msi_vector_desc(const struct msi_vector *vector)
@@ -178,18 +164,9 @@ static inline struct msi_desc *msi_vector_desc(const struct msi_vector *vector)
 	return vector->table->backend->desc(vector);
 }
 
-/* What drivers and watchers see of the irq core's message */
-static inline struct msi_message msi_message_from_msg(const struct msi_msg *msg)
+static inline bool msi_msg_valid(const struct msi_msg *msg)
 {
-	return (struct msi_message) {
-		.address	= (u64)msg->address_hi << 32 | msg->address_lo,
-		.data		= msg->data,
-	};
-}
-
-static inline bool msi_message_valid(const struct msi_message *msg)
-{
-	return msg->address || msg->data;
+	return msg->address_lo || msg->address_hi || msg->data;
 }
 
 /* How many of the vectors, from the first one on, have consecutive labels */

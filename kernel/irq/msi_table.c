@@ -884,7 +884,7 @@ EXPORT_SYMBOL_GPL(msi_vector_free_handler);
  * Return: 0, or %-EAGAIN as long as there is no valid message because no
  * handler is installed, or a managed affinity has no CPU which is online
  */
-int msi_vector_get_msg(const struct msi_vector *vector, struct msi_message *msg)
+int msi_vector_get_msg(const struct msi_vector *vector, struct msi_msg *msg)
 {
 	bool valid = false;
 
@@ -895,17 +895,17 @@ int msi_vector_get_msg(const struct msi_vector *vector, struct msi_message *msg)
 EXPORT_SYMBOL_GPL(msi_vector_get_msg);
 
 /* With the lock of the first interrupt of the MSI descriptor held */
-bool msi_vector_read_msg(const struct msi_vector *vector, struct msi_message *msg)
+bool msi_vector_read_msg(const struct msi_vector *vector, struct msi_msg *msg)
 {
 	struct msi_desc *desc = msi_vector_desc(vector);
 	unsigned int irq = msi_vector_irq(vector);
 
-	*msg = (struct msi_message) { };
+	*msg = (struct msi_msg) { };
 	if (!irqd_is_activated(irq_get_irq_data(irq)))
 		return false;
 
-	*msg = msi_message_from_msg(&desc->msg);
-	if (!msi_message_valid(msg))
+	*msg = desc->msg;
+	if (!msi_msg_valid(msg))
 		return false;
 	/* The device adds the message number to the data of multiple MSI. */
 	msg->data += irq - desc->irq;
@@ -932,7 +932,7 @@ void msi_vector_watch(struct msi_vector *vector, struct msi_watcher *watcher)
 
 	watcher->vector = vector;
 	scoped_irqdesc_get_and_lock(msi_vector_desc(vector)->irq, 0) {
-		struct msi_message msg;
+		struct msi_msg msg;
 
 		msi_vector_read_msg(vector, &msg);
 		guard(raw_spinlock)(&table->watch_lock);
@@ -971,8 +971,8 @@ EXPORT_SYMBOL_GPL(msi_vector_unwatch);
  */
 void msi_table_changed(struct msi_table *table, const struct msi_desc *desc)
 {
-	struct msi_message msg = msi_message_from_msg(&desc->msg);
-	bool valid = msi_message_valid(&msg);
+	struct msi_msg msg = desc->msg;
+	bool valid = msi_msg_valid(&msg);
 	struct msi_watcher *watcher;
 
 	/* Who begins to watch has the lock of the interrupt. */
@@ -981,7 +981,7 @@ void msi_table_changed(struct msi_table *table, const struct msi_desc *desc)
 
 	guard(raw_spinlock_irqsave)(&table->watch_lock);
 	hlist_for_each_entry(watcher, &table->watchers, node) {
-		struct msi_message own = msg;
+		struct msi_msg own = msg;
 
 		if (msi_vector_desc(watcher->vector) != desc)
 			continue;

@@ -27,7 +27,7 @@ extern bool msi_stores_unremapped;
 extern struct mutex msi_tables_mutex;
 extern struct list_head msi_tables;
 
-bool msi_vector_read_msg(const struct msi_vector *vector, struct msi_message *msg);
+bool msi_vector_read_msg(const struct msi_vector *vector, struct msi_msg *msg);
 
 #ifdef CONFIG_GENERIC_IRQ_DEBUGFS
 void msi_table_add_debugfs(struct msi_table *table);

@@ -71,7 +71,7 @@ static void msi_table_show_vector(struct seq_file *m, struct msi_vector *vector)
 
 	scoped_irqdesc_get_and_lock(irq, 0) {
 		struct irq_data *data = irq_desc_get_irq_data(scoped_irqdesc);
-		struct msi_message msg;
+		struct msi_msg msg;
 
 		/* The vector is just being freed, and its MSI descriptor with it. */
 		if (data->chip == &no_irq_chip ||
@@ -81,7 +81,7 @@ static void msi_table_show_vector(struct seq_file *m, struct msi_vector *vector)
 
 		seq_printf(m, "%10u %6u ", vector->label, irq);
 		if (msi_vector_read_msg(vector, &msg))
-			seq_printf(m, "0x%016llx 0x%08x ", msg.address, msg.data);
+			seq_printf(m, "0x%016llx 0x%08x ", msi_msg_address(&msg), msg.data);
 		else
 			seq_printf(m, "%-18s %-10s ", "-", "-");
 		seq_printf(m, "%10u %*pbl\n", kstat_irqs_usr(irq),

@@ -43,7 +43,7 @@ static void msi_mmio_unmask(struct msi_vector *vector)
 }
 
 /* The device must not see half of a new message. */
-static void msi_mmio_write_msg(struct msi_vector *vector, const struct msi_message *msg)
+static void msi_mmio_write_msg(struct msi_vector *vector, const struct msi_msg *msg)
 {
 	const struct msi_mmio_layout *layout = msi_store_mmio(vector);
 	void __iomem *regs = msi_mmio_regs(vector, layout);
@@ -52,8 +52,8 @@ static void msi_mmio_write_msg(struct msi_vector *vector, const struct msi_messa
 	if ((control & layout->mask) != layout->mask)
 		writel(control | layout->mask, regs + layout->control);
 
-	writel(lower_32_bits(msg->address), regs + layout->address_lo);
-	writel(upper_32_bits(msg->address), regs + layout->address_hi);
+	writel(msg->address_lo, regs + layout->address_lo);
+	writel(msg->address_hi, regs + layout->address_hi);
 	writel(msg->data, regs + layout->data);
 
 	if ((control & layout->mask) != layout->mask)

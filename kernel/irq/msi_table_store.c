@@ -2,9 +2,9 @@
 /*
  * MSI tables of device-specific stores (IMS: interrupt message store)
  *
- * Each table has an irq domain of its own below the device's MSI parent. The
- * domain is not known to the device's MSI data: dev->msi.domain and the domain
- * of PCI MSI and MSI-X stay as they are.
+ * Each table has a device MSI domain of its own below the device's MSI parent, which
+ * is not known to the device's MSI data: dev->msi.domain and the domain of PCI MSI and
+ * MSI-X stay as they are.
  */
 #define pr_fmt(fmt) "msi_table: " fmt
 
@@ -13,7 +13,6 @@
 #include <linux/export.h>
 #include <linux/irq.h>
 #include <linux/irqdomain.h>
-#include <linux/kernfs.h>
 #include <linux/log2.h>
 #include <linux/moduleparam.h>
 #include <linux/msi.h>
@@ -49,11 +48,6 @@ MODULE_PARM_DESC(unremapped,
  * @mmio:	Where the store is, when @ops is &msi_mmio_ops
  * @restored:	@msi_store_suspends at the time of the last msi_table_restore()
  * @domain:	Domain of the table
- * @fwnode:	Firmware node which the domain is named by
- * @info:	MSI info of @domain
- * @chip:	Chip of the interrupts, with the parent's additions
- * @dom_ops:	MSI operations of @domain, with the parent's additions
- * @alloc_info:	Prepared by the parent, copied for each allocation
  * @name:	Copy of msi_table_info::name
  */
 struct msi_store {
@@ -62,11 +56,6 @@ struct msi_store {
 	struct msi_mmio_layout		mmio;
 	unsigned int			restored;
 	struct irq_domain		*domain;
-	struct fwnode_handle		*fwnode;
-	struct msi_domain_info		info;
-	struct irq_chip			chip;
-	struct msi_domain_ops		dom_ops;
-	msi_alloc_info_t		alloc_info;
 	char				name[];
 };
 
@@ -105,6 +94,11 @@ static inline struct msi_vector *irq_data_to_vector(struct irq_data *data)
 const struct msi_mmio_layout *msi_store_mmio(const struct msi_vector *vector)
 {
 	return &to_msi_store(vector->table)->mmio;
+}
+
+static inline struct msi_domain_info *msi_store_info(const struct msi_store *store)
+{
+	return store->domain->host_data;
 }
 
 static void msi_store_lock(struct msi_store *store)
@@ -185,12 +179,12 @@ static void msi_store_do_mask(struct msi_vector *vector, bool mask)
 		ops->unmask(vector);
 }
 
-static void msi_store_do_write_msg(struct msi_vector *vector, const struct msi_message *msg)
+static void msi_store_do_write_msg(struct msi_vector *vector, const struct msi_msg *msg)
 {
 	const struct msi_table_ops *ops = to_msi_store(vector->table)->ops;
 
 	trace_msi_vector_write_msg(vector->table, vector->label, msi_vector_irq(vector), msg);
-	if (!msi_message_valid(msg) && ops->clear_msg)
+	if (!msi_msg_valid(msg) && ops->clear_msg)
 		ops->clear_msg(vector);
 	else
 		ops->write_msg(vector, msg);
@@ -202,7 +196,7 @@ static void msi_store_do_silence(struct msi_vector *vector)
 	if (to_msi_store(vector->table)->ops->mask)
 		msi_store_do_mask(vector, true);
 	else
-		msi_store_do_write_msg(vector, &(struct msi_message) { });
+		msi_store_do_write_msg(vector, &(struct msi_msg) { });
 }
 
 static void msi_store_mask(struct irq_data *data)
@@ -254,12 +248,11 @@ static void msi_store_shutdown(struct irq_data *data)
 static void msi_store_write_msg(struct irq_data *data, struct msi_msg *msg)
 {
 	struct msi_vector *vector = irq_data_to_vector(data);
-	const struct msi_message message = msi_message_from_msg(msg);
 	struct msi_desc *desc = msi_vector_desc(vector);
 
 	desc->msg = *msg;
 	if (!msi_store_unreachable(to_msi_store(vector->table)))
-		msi_store_do_write_msg(vector, &message);
+		msi_store_do_write_msg(vector, msg);
 	msi_table_changed(vector->table, desc);
 }
 
@@ -270,7 +263,7 @@ static struct msi_store *irq_data_to_store(struct irq_data *data)
 {
 	struct msi_domain_info *info = data->domain->host_data;
 
-	return container_of(info, struct msi_store, info);
+	return info->data;
 }
 
 static void msi_store_bus_lock(struct irq_data *data)
@@ -333,14 +326,38 @@ static void msi_store_copy_doorbell(struct msi_vector **vectors, unsigned int n)
 #endif
 }
 
+static void msi_store_remove_sysfs(struct msi_vector *vector)
+{
+	msi_sysfs_remove_desc(vector->table->dev, msi_vector_desc(vector));
+}
+
+static int msi_store_add_sysfs(struct msi_store *store, struct msi_vector **vectors,
+			       unsigned int n)
+{
+	if (!(msi_store_info(store)->flags & MSI_FLAG_DEV_SYSFS))
+		return 0;
+
+	for (unsigned int i = 0; i < n; i++) {
+		int ret = msi_sysfs_populate_desc(store->table.dev, msi_vector_desc(vectors[i]));
+
+		if (!ret)
+			continue;
+		while (i--)
+			msi_store_remove_sysfs(vectors[i]);
+		return ret;
+	}
+	return 0;
+}
+
 /* All @n interrupts, in one call of the irq core, or none */
 static int msi_store_alloc_irqs(struct msi_store *store, struct msi_vector **vectors,
 				unsigned int n, const struct irq_affinity_desc *affinity)
 {
-	msi_alloc_info_t arg = store->alloc_info;
+	struct msi_domain_info *info = msi_store_info(store);
+	msi_alloc_info_t arg = *info->alloc_data;
 	int virq, ret;
 
-	store->dom_ops.set_desc(&arg, msi_vector_desc(vectors[0]));
+	info->ops->set_desc(&arg, msi_vector_desc(vectors[0]));
 	virq = __irq_domain_alloc_irqs(store->domain, -1, n, dev_to_node(store->table.dev), &arg,
 				       false, affinity);
 	if (virq < 0)
@@ -352,7 +369,7 @@ static int msi_store_alloc_irqs(struct msi_store *store, struct msi_vector **vec
 		msi_store_init_irq(store, vectors[i], virq + i, !affinity);
 	msi_store_unlock(store);
 
-	ret = msi_vectors_add_sysfs(vectors, n);
+	ret = msi_store_add_sysfs(store, vectors, n);
 	if (ret)
 		irq_domain_free_irqs(virq, n);
 	return ret ? : n;
@@ -474,7 +491,7 @@ static void msi_store_free(struct msi_table *table, struct msi_vector **vectors,
 
 	for (i = 0; i < n; i++) {
 		if (!vectors[i]->parked)
-			msi_vector_remove_sysfs(vectors[i]);
+			msi_store_remove_sysfs(vectors[i]);
 	}
 
 	for (i = 0; i < n; i += step) {
@@ -490,7 +507,7 @@ static void msi_store_free(struct msi_table *table, struct msi_vector **vectors,
 
 static void msi_store_retire(struct msi_vector *vector)
 {
-	msi_vector_remove_sysfs(vector);
+	msi_store_remove_sysfs(vector);
 	msi_store_exit_vectors(to_msi_store(vector->table), &vector, 1);
 }
 
@@ -503,7 +520,7 @@ static int msi_store_revive(struct msi_vector *vector)
 	if (ret)
 		return ret;
 
-	ret = msi_vector_add_sysfs(vector);
+	ret = msi_store_add_sysfs(store, &vector, 1);
 	if (ret) {
 		msi_store_exit_vectors(store, &vector, 1);
 		return ret;
@@ -524,11 +541,11 @@ static void msi_store_restore_vector(struct msi_store *store, struct msi_vector 
 	guard(rcu)();
 	scoped_irqdesc_get_and_lock(READ_ONCE(msi_vector_desc(vector)->irq), 0) {
 		struct irq_data *data = irq_desc_get_irq_data(scoped_irqdesc);
-		struct msi_message msg;
+		struct msi_msg msg;
 		bool masked;
 
 		/* The interrupt was just freed, cut off, or has not been made yet. */
-		if (data->chip != &store->chip || irq_data_to_vector(data) != vector)
+		if (data->chip != msi_store_info(store)->chip || irq_data_to_vector(data) != vector)
 			return;
 
 		msi_store_do_silence(vector);
@@ -577,12 +594,10 @@ static void msi_store_restore(struct msi_table *table)
 static void msi_store_destroy(struct msi_table *table)
 {
 	struct msi_store *store = to_msi_store(table);
+	struct msi_domain_info *info = msi_store_info(store);
 
-	kernfs_put(table->irqs_dir);
-	store->dom_ops.msi_teardown(store->domain, &store->alloc_info);
-	irq_domain_remove(store->domain);
-	irq_domain_free_fwnode(store->fwnode);
-	kfree(store->chip.name);
+	info->ops->msi_teardown(store->domain, info->alloc_data);
+	msi_remove_device_domain(store->domain);
 	kfree(store);
 }
 
@@ -669,8 +684,9 @@ static const char *msi_parent_refusal(struct device *dev, struct irq_domain *par
 /* A parent may add to the chip, and take over masking; it must not replace the rest. */
 static bool msi_store_chip_intact(const struct msi_store *store)
 {
-	const struct irq_chip *chip = &store->chip;
-	bool mask_parent = store->info.flags & MSI_FLAG_PCI_MSI_MASK_PARENT;
+	const struct msi_domain_info *info = msi_store_info(store);
+	bool mask_parent = info->flags & MSI_FLAG_PCI_MSI_MASK_PARENT;
+	const struct irq_chip *chip = info->chip;
 
 	return chip->irq_startup == msi_store_startup && chip->irq_shutdown == msi_store_shutdown &&
 	       chip->irq_write_msi_msg == msi_store_write_msg &&
@@ -679,7 +695,7 @@ static bool msi_store_chip_intact(const struct msi_store *store)
 	       chip->irq_bus_lock == (store->ops->lock ? msi_store_bus_lock : NULL) &&
 	       chip->irq_bus_sync_unlock == (store->ops->lock ? msi_store_bus_sync_unlock : NULL) &&
 	       !chip->irq_enable && !chip->irq_disable &&
-	       store->dom_ops.set_desc == msi_store_set_desc;
+	       info->ops->set_desc == msi_store_set_desc;
 }
 
 static int msi_store_refuse(struct device *dev, const struct msi_table_info *info,
@@ -689,92 +705,88 @@ static int msi_store_refuse(struct device *dev, const struct msi_table_info *inf
 	return -EOPNOTSUPP;
 }
 
-static int msi_store_create_domain(struct msi_store *store, struct irq_domain *parent,
-				   const struct msi_table_info *info)
-{
-	const struct msi_parent_ops *pops = parent->msi_parent_ops;
-	u32 hwsize = min(store->table.size, MSI_MAX_INDEX + 1);
-	unsigned int expected = info->expected ? : MSI_STORE_EXPECTED;
-	struct device *dev = store->table.dev;
-	int ret;
-
-	store->chip = (struct irq_chip) {
+static const struct msi_domain_template msi_store_template = {
+	.chip = {
 		.irq_startup		= msi_store_startup,
 		.irq_shutdown		= msi_store_shutdown,
 		.irq_mask		= msi_store_mask,
 		.irq_unmask		= msi_store_unmask,
 		.irq_write_msi_msg	= msi_store_write_msg,
 		.flags			= IRQCHIP_ONESHOT_SAFE,
-	};
-	if (store->ops->lock) {
-		store->chip.irq_bus_lock = msi_store_bus_lock;
-		store->chip.irq_bus_sync_unlock = msi_store_bus_sync_unlock;
-	}
-	store->dom_ops = (struct msi_domain_ops) {
+	},
+	.ops = {
 		.set_desc		= msi_store_set_desc,
-	};
+	},
+};
+
+static int msi_store_create_domain(struct msi_store *store, struct irq_domain *parent,
+				   const struct msi_table_info *table_info)
+{
+	struct msi_domain_template template = msi_store_template;
+	u32 hwsize = min(store->table.size, MSI_MAX_INDEX + 1);
+	struct device *dev = store->table.dev;
+	struct msi_domain_info *info;
+	struct irq_domain *domain;
+
 	/*
 	 * MSI-X is what the parents of PCI devices know which comes closest:
 	 * single interrupts, allocated at any time. The size is not used
 	 * beyond telling the parent; the labels are in the hands of the table.
 	 */
-	store->info = (struct msi_domain_info) {
-		.bus_token	= dev_is_pci(dev) ? DOMAIN_BUS_PCI_DEVICE_MSIX :
-						    DOMAIN_BUS_DEVICE_MSI,
-		.hwsize		= hwsize,
-		.ops		= &store->dom_ops,
-		.dev		= dev,
-		.chip		= &store->chip,
-		.alloc_data	= &store->alloc_info,
-	};
-
-	char *name __free(kfree) = kasprintf(GFP_KERNEL, "%sIMS-%s-%s", pops->prefix ? : "",
-					     store->name, dev_name(dev));
+	template.info.bus_token = dev_is_pci(dev) ? DOMAIN_BUS_PCI_DEVICE_MSIX :
+						    DOMAIN_BUS_DEVICE_MSI;
+	if (store->ops->lock) {
+		template.chip.irq_bus_lock = msi_store_bus_lock;
+		template.chip.irq_bus_sync_unlock = msi_store_bus_sync_unlock;
+	}
+	char *name __free(kfree) = kasprintf(GFP_KERNEL, "IMS-%s", store->name);
 	if (!name)
 		return -ENOMEM;
-	store->chip.name = name;
+	template.chip.name = name;
 
-	struct fwnode_handle *fwnode __free(irq_domain_free_fwnode) =
-		irq_domain_alloc_named_fwnode(name);
-	if (!fwnode)
-		return -ENOMEM;
+	domain = msi_create_device_domain(dev, parent, &template, hwsize, store, NULL);
+	if (domain == ERR_PTR(-EOPNOTSUPP))
+		return msi_store_refuse(dev, table_info, parent, "does not take the store");
+	if (IS_ERR(domain))
+		return PTR_ERR(domain);
+	store->domain = domain;
+	info = domain->host_data;
 
-	if (!pops->init_dev_msi_info(dev, parent, parent, &store->info))
-		return msi_store_refuse(dev, info, parent, "does not take the store");
 	/*
 	 * Device MSI is masked nowhere, and irq-msi-lib takes this to be so for all
 	 * that is not on PCI. A store which the parent masks has to be unmasked there.
 	 */
-	if (pops->required_flags & MSI_FLAG_PCI_MSI_MASK_PARENT) {
-		store->info.flags |= MSI_FLAG_PCI_MSI_MASK_PARENT;
-		store->chip.irq_mask = irq_chip_mask_parent;
-		store->chip.irq_unmask = irq_chip_unmask_parent;
+	if (parent->msi_parent_ops->required_flags & MSI_FLAG_PCI_MSI_MASK_PARENT) {
+		info->flags |= MSI_FLAG_PCI_MSI_MASK_PARENT;
+		info->chip->irq_mask = irq_chip_mask_parent;
+		info->chip->irq_unmask = irq_chip_unmask_parent;
 	}
-
-	if (!msi_store_chip_intact(store))
-		return msi_store_refuse(dev, info, parent, "replaces callbacks of the store");
 
 	/* What parents take for flags of their own. One without a mask is moved step by step. */
-	store->info.flags |= MSI_FLAG_IMS;
+	info->flags |= MSI_FLAG_IMS;
 	if (!store->ops->mask)
-		store->info.flags |= MSI_FLAG_NO_MASK;
+		info->flags |= MSI_FLAG_NO_MASK;
+	if (!(table_info->flags & MSI_TABLE_NO_SYSFS))
+		info->flags |= MSI_FLAG_DEV_SYSFS;
+	return 0;
+}
 
-	store->domain = msi_create_irq_domain(fwnode, &store->info, parent);
-	if (!store->domain)
-		return -ENOMEM;
+static int msi_store_prepare_domain(struct msi_store *store, struct irq_domain *parent,
+				    const struct msi_table_info *table_info)
+{
+	struct msi_domain_info *info = msi_store_info(store);
+	unsigned int expected = table_info->expected ? : MSI_STORE_EXPECTED;
+	struct device *dev = store->table.dev;
+	int ret;
+
+	if (!msi_store_chip_intact(store))
+		return msi_store_refuse(dev, table_info, parent, "replaces callbacks of the store");
 
 	expected = min(expected, store->table.size ? : MSI_MAX_INDEX + 1);
-	ret = store->dom_ops.msi_prepare(store->domain, dev, expected, &store->alloc_info);
-	if (ret) {
-		irq_domain_remove(store->domain);
-		if (ret != -ENOMEM && ret != -ENOSPC)
-			ret = msi_store_refuse(dev, info, parent, "does not take the device");
-		return ret;
-	}
-
-	store->fwnode = no_free_ptr(fwnode);
-	retain_and_null_ptr(name);
-	return 0;
+	ret = info->ops->msi_prepare(store->domain, dev, expected, info->alloc_data);
+	if (ret && ret != -ENOMEM && ret != -ENOSPC)
+		ret = msi_store_refuse(dev, table_info, parent, "does not take the device");
+	return ret;
 }
 
 /**
@@ -843,14 +855,21 @@ struct msi_table *msi_allocate_table(struct device *dev, const struct msi_table_
 		return ERR_PTR(ret);
 
 	ret = msi_store_create_domain(store, parent, info);
-	if (ret) {
-		msi_table_unregister(&store->table);
-		return ERR_PTR(ret);
-	}
+	if (ret)
+		goto out_unregister;
+
+	ret = msi_store_prepare_domain(store, parent, info);
+	if (ret)
+		goto out_remove_domain;
+
 	if (info->mmio && !msi_store_unreachable(store))
 		msi_mmio_mask_all(info->mmio, info->size);
-	if (!(info->flags & MSI_TABLE_NO_SYSFS))
-		store->table.irqs_dir = msi_irqs_dir(dev);
 	return &no_free_ptr(store)->table;
+
+out_remove_domain:
+	msi_remove_device_domain(store->domain);
+out_unregister:
+	msi_table_unregister(&store->table);
+	return ERR_PTR(ret);
 }
 EXPORT_SYMBOL_GPL(msi_allocate_table);

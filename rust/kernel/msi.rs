@@ -159,23 +159,34 @@ impl Message {
     }
 }
 
-impl From<bindings::msi_message> for Message {
+impl From<bindings::msi_msg> for Message {
     #[inline]
-    fn from(msg: bindings::msi_message) -> Self {
+    fn from(msg: bindings::msi_msg) -> Self {
+        // SAFETY: Each part is 32 bits, which the architecture may give a meaning of its own.
+        let (low, high, data) = unsafe {
+            (
+                msg.__bindgen_anon_1.address_lo,
+                msg.__bindgen_anon_2.address_hi,
+                msg.__bindgen_anon_3.data,
+            )
+        };
+
         Self {
-            address: msg.address,
-            data: msg.data,
+            address: u64::from(high) << 32 | u64::from(low),
+            data,
         }
     }
 }
 
-impl From<Message> for bindings::msi_message {
+impl From<Message> for bindings::msi_msg {
     #[inline]
     fn from(msg: Message) -> Self {
-        Self {
-            address: msg.address,
-            data: msg.data,
-        }
+        let mut raw = Self::default();
+
+        raw.__bindgen_anon_1.address_lo = msg.address as u32;
+        raw.__bindgen_anon_2.address_hi = (msg.address >> 32) as u32;
+        raw.__bindgen_anon_3.data = msg.data;
+        raw
     }
 }
 

@@ -19,6 +19,7 @@
 #include <linux/io-64-nonatomic-lo-hi.h>
 #include <linux/iopoll.h>
 #include <linux/module.h>
+#include <linux/msi.h>
 #include <linux/msi_table.h>
 #include <linux/pci.h>
 #include <linux/spinlock.h>
@@ -83,19 +84,19 @@ struct ims_timer {
 	struct delayed_work	report;
 };
 
-static void ims_timer_write_msg(struct msi_vector *vector, const struct msi_message *msg)
+static void ims_timer_write_msg(struct msi_vector *vector, const struct msi_msg *msg)
 {
 	struct ims_timer *timer = msi_table_data(msi_vector_table(vector));
 
 	guard(raw_spinlock)(&timer->lock);
-	timer->slot->address = cpu_to_le64(msg->address);
+	timer->slot->address = cpu_to_le64(msi_msg_address(msg));
 	timer->slot->data = cpu_to_le32(msg->data);
 	timer->version++;
 }
 
 static void ims_timer_clear_msg(struct msi_vector *vector)
 {
-	ims_timer_write_msg(vector, &(struct msi_message){ });
+	ims_timer_write_msg(vector, &(struct msi_msg){ });
 }
 
 static const struct msi_table_ops ims_timer_ops = {

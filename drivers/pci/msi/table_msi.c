@@ -6,7 +6,6 @@
  * shuts them down.
  */
 #include <linux/irqdomain.h>
-#include <linux/kernfs.h>
 #include <linux/slab.h>
 
 #include <trace/events/msi_table.h>
@@ -39,11 +38,6 @@ void pci_msi_table_disable(struct pci_msi_table *ptable)
 	pci_msix_shutdown(pdev);
 	pci_msi_shutdown(pdev);
 	pci_free_msi_irqs(pdev);
-	if (ptable->table.irqs_dir) {
-		kernfs_put(ptable->table.irqs_dir);
-		ptable->table.irqs_dir = NULL;
-		msi_device_set_sysfs(&pdev->dev, MSI_DEFAULT_DOMAIN, true);
-	}
 	ptable->enabled = false;
 	/* When it is switched on again the interrupts are held back once more. */
 	WRITE_ONCE(ptable->table.uncommitted, true);
@@ -81,13 +75,6 @@ static int pci_msix_table_enable(struct pci_msi_table *ptable)
 
 	ptable->enabled = true;
 	ptable->held = true;
-	/* Each vector makes its own entry in msi_irqs/, unless all are made at once. */
-	if (ptable->table.dynamic)
-		ptable->table.irqs_dir = msi_irqs_dir(&pdev->dev);
-	if (ptable->table.irqs_dir) {
-		guard(msi_descs_lock)(&pdev->dev);
-		msi_device_set_sysfs(&pdev->dev, MSI_DEFAULT_DOMAIN, false);
-	}
 	return 0;
 }
 
@@ -120,9 +107,6 @@ static void pci_msix_table_free_dyn(struct pci_dev *pdev, struct msi_vector **ve
 				    unsigned int n)
 {
 	unsigned int run;
-
-	for (unsigned int i = 0; i < n; i++)
-		msi_vector_remove_sysfs(vectors[i]);
 
 	guard(msi_descs_lock)(&pdev->dev);
 	for (; n; vectors += run, n -= run) {
@@ -171,10 +155,7 @@ static int pci_msix_table_alloc_dyn(struct pci_msi_table *ptable, struct msi_vec
 	for (unsigned int i = 0; i < n; i++)
 		pci_msi_vector_set_irq(vectors[i],
 				       msi_get_virq(&pdev->dev, vectors[i]->label));
-	ret = msi_vectors_add_sysfs(vectors, n);
-	if (ret)
-		pci_msix_table_free_dyn(pdev, vectors, n);
-	return ret ? : n;
+	return n;
 }
 
 static int pci_msix_table_alloc(struct pci_msi_table *ptable, struct msi_vector **vectors,
@@ -219,9 +200,14 @@ void pci_msi_table_end(struct pci_msi_table *ptable)
 	}
 }
 
+static void pci_msix_table_retire(struct msi_vector *vector)
+{
+	msi_sysfs_remove_desc(vector->table->dev, msi_vector_desc(vector));
+}
+
 static int pci_msix_table_revive(struct msi_vector *vector)
 {
-	int ret = msi_vector_add_sysfs(vector);
+	int ret = msi_sysfs_populate_desc(vector->table->dev, msi_vector_desc(vector));
 
 	if (!ret)
 		msi_irq_unpark(vector, NULL);
@@ -404,7 +390,7 @@ static const struct msi_table_backend pci_msix_table_backend = {
 	.commit		= pci_table_commit,
 	.enable		= pci_table_enable,
 	.free		= pci_table_free,
-	.retire		= msi_vector_remove_sysfs,
+	.retire		= pci_msix_table_retire,
 	.revive		= pci_msix_table_revive,
 	.restore	= pci_msi_table_restore,
 	.restore_vector	= pci_msix_table_restore_vector,
@@ -459,8 +445,6 @@ int pci_msi_table_choose(struct pci_msi_table *ptable, unsigned int kinds)
  */
 void pci_msi_table_wrote_msg(struct msi_table *table, struct msi_desc *desc)
 {
-	const struct msi_message msg = msi_message_from_msg(&desc->msg);
-
-	trace_msi_vector_write_msg(table, desc->msi_index, desc->irq, &msg);
+	trace_msi_vector_write_msg(table, desc->msi_index, desc->irq, &desc->msg);
 	msi_table_changed(table, desc);
 }

@@ -122,7 +122,7 @@ TRACE_EVENT(msi_vector_request,
 
 TRACE_EVENT(msi_vector_write_msg,
 	TP_PROTO(const struct msi_table *table, u32 label, unsigned int irq,
-		 const struct msi_message *msg),
+		 const struct msi_msg *msg),
 	TP_ARGS(table, label, irq, msg),
 	TP_STRUCT__entry(
 		__string(	device,		dev_name(table->dev)	)
@@ -137,7 +137,7 @@ TRACE_EVENT(msi_vector_write_msg,
 		__assign_str(table);
 		__entry->label = label;
 		__entry->irq = irq;
-		__entry->address = msg->address;
+		__entry->address = msi_msg_address(msg);
 		__entry->data = msg->data;
 	),
 	TP_printk("device=%s table=%s label=%u irq=%u address=0x%llx data=0x%x",

@@ -170,7 +170,7 @@ static void alloc_init_vector_fails(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, mtt_slot(test, 6).inits, 1);
 }
 
-static void mtt_null_write_msg(struct msi_vector *vector, const struct msi_message *msg) { }
+static void mtt_null_write_msg(struct msi_vector *vector, const struct msi_msg *msg) { }
 
 static void mtt_null_clear_msg(struct msi_vector *vector) { }
 
@@ -178,7 +178,7 @@ static void mtt_null_clear_msg(struct msi_vector *vector) { }
 static void alloc_without_init_vector(struct kunit *test)
 {
 	struct mtt_ctx *ctx = test->priv;
-	struct msi_message msg;
+	struct msi_msg msg;
 	struct msi_vector *vector;
 	struct mtt_hits *hits;
 

@@ -43,7 +43,7 @@ static void batch_takes_lowest_free_labels(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, msi_fake_parent_live(ctx->parent), 3 + ARRAY_SIZE(expected));
 
 	for (unsigned int i = 0; i < batch->n; i++) {
-		struct msi_message msg;
+		struct msi_msg msg;
 
 		KUNIT_EXPECT_PTR_EQ(test, msi_vector_table(batch->vectors[i]), ctx->table);
 		KUNIT_EXPECT_TRUE(test, mtt_irq_exists(batch->irqs[i]));

@@ -228,7 +228,7 @@ static void bench_mainline_write_msg(struct irq_data *data, struct msi_msg *msg)
 {
 	struct bench_slot *slot = &bench_store[data->hwirq];
 
-	WRITE_ONCE(slot->address, (u64)msg->address_hi << 32 | msg->address_lo);
+	WRITE_ONCE(slot->address, msi_msg_address(msg));
 	WRITE_ONCE(slot->data, msg->data);
 }
 
@@ -238,7 +238,7 @@ static void bench_mainline_set_desc(msi_alloc_info_t *arg, struct msi_desc *desc
 	arg->hwirq = desc->msi_index;
 }
 
-static int bench_mainline_create(u32 size, bool sysfs)
+static int bench_mainline_create_on(struct device *dev, u32 size, bool sysfs)
 {
 	const struct msi_domain_template template = {
 		.chip = {
@@ -257,8 +257,13 @@ static int bench_mainline_create(u32 size, bool sysfs)
 		},
 	};
 
-	return msi_create_device_irq_domain(&bench_faux->dev, MSI_DEFAULT_DOMAIN, &template, size,
-					    NULL, NULL) ? 0 : -ENOMEM;
+	return msi_create_device_irq_domain(dev, MSI_DEFAULT_DOMAIN, &template, size, NULL,
+					    NULL) ? 0 : -ENOMEM;
+}
+
+static int bench_mainline_create(u32 size, bool sysfs)
+{
+	return bench_mainline_create_on(&bench_faux->dev, size, sysfs);
 }
 
 static void bench_mainline_destroy(void)
@@ -308,11 +313,11 @@ static void bench_table_unmask(struct msi_vector *vector)
 	WRITE_ONCE(bench_table_slot(vector)->masked, 0);
 }
 
-static void bench_table_write_msg(struct msi_vector *vector, const struct msi_message *msg)
+static void bench_table_write_msg(struct msi_vector *vector, const struct msi_msg *msg)
 {
 	struct bench_slot *slot = bench_table_slot(vector);
 
-	WRITE_ONCE(slot->address, msg->address);
+	WRITE_ONCE(slot->address, msi_msg_address(msg));
 	WRITE_ONCE(slot->data, msg->data);
 }
 
@@ -1090,30 +1095,51 @@ static int bench_huge(struct bench_handle *handles, u32 size)
 
 /**
  * struct bench_task - One of the tasks which work side by side
+ * @once:	What it does, again and again: allocate and free
  * @table:	Its table
  * @lowest:	The first of its labels
+ * @dev:	Its device, when it has no table
  * @task:	The task
  * @done:	How often it has freed and allocated
  */
 struct bench_task {
+	int			(*once)(struct bench_task *task);
 	struct msi_table	*table;
 	u32			lowest;
+	struct device		*dev;
 	struct task_struct	*task;
 	u64			done;
 };
+
+static int bench_table_once(struct bench_task *task)
+{
+	struct msi_vector *vector = msi_table_alloc_vector_range(task->table, task->lowest,
+								 task->lowest + 31);
+
+	if (IS_ERR(vector))
+		return PTR_ERR(vector);
+	msi_table_free_vector(task->table, vector);
+	return 0;
+}
+
+static int bench_mainline_once(struct bench_task *task)
+{
+	struct msi_map map = msi_domain_alloc_irq_at(task->dev, MSI_DEFAULT_DOMAIN, MSI_ANY_INDEX,
+						     NULL, NULL);
+
+	if (map.index < 0)
+		return map.index;
+	msi_domain_free_irqs_range(task->dev, MSI_DEFAULT_DOMAIN, map.index, map.index);
+	return 0;
+}
 
 static int bench_task_fn(void *data)
 {
 	struct bench_task *task = data;
 
 	while (!kthread_should_stop()) {
-		struct msi_vector *vector;
-
-		vector = msi_table_alloc_vector_range(task->table, task->lowest,
-						      task->lowest + 31);
-		if (IS_ERR(vector))
+		if (task->once(task))
 			break;
-		msi_table_free_vector(task->table, vector);
 		WRITE_ONCE(task->done, task->done + 1);
 		cond_resched();
 	}
@@ -1147,33 +1173,79 @@ static int bench_tasks(struct bench_task *tasks, unsigned int n, u64 *per_second
 	*per_second = div64_u64(done * NSEC_PER_SEC, ktime_get_raw_ns() - begin);
 	for (unsigned int i = 0; i < n; i++)
 		kthread_stop(tasks[i].task);
+	/* The irq core frees memory later. */
+	rcu_barrier();
 	return 0;
 }
 
-static int bench_two_tasks(void)
+/* What one of @two does by itself, and both at a time */
+static int bench_pair(const char *side, const char *what, struct bench_task *two)
 {
-	struct msi_table *a __free(msi_table) = bench_new_table("a", 64, false);
-	struct msi_table *b __free(msi_table) = bench_new_table("b", 64, false);
-	struct bench_task one[] = { { .table = a } };
-	struct bench_task two[] = { { .table = a }, { .table = b } };
-	struct bench_task same[] = { { .table = a }, { .table = a, .lowest = 32 } };
-	u64 rate_one, rate_two, rate_same;
+	u64 rate_one, rate_two;
 	int ret;
+
+	/* Short and many: the machine may have other things to do as well. */
+	for (unsigned int i = 0; i < (bench_quick ? 1 : 50); i++) {
+		ret = bench_tasks(two, 1, &rate_one) ? : bench_tasks(two, 2, &rate_two);
+		if (ret)
+			return ret;
+		pr_info("side=%s what=%s one=%llu two=%llu\n", side, what, rate_one, rate_two);
+	}
+	return 0;
+}
+
+/* New interrupts are what drivers get, with entries in sysfs. */
+static int bench_two_tables(bool recycle)
+{
+	struct msi_table *a __free(msi_table) = bench_new_table("a", 64, !recycle);
+	struct msi_table *b __free(msi_table) = bench_new_table("b", 64, !recycle);
+	struct bench_task two[] = {
+		{ .once = bench_table_once, .table = a },
+		{ .once = bench_table_once, .table = b },
+	};
+	struct bench_task same[] = {
+		{ .once = bench_table_once, .table = a },
+		{ .once = bench_table_once, .table = a, .lowest = 32 },
+	};
 
 	if (IS_ERR(a) || IS_ERR(b))
 		return -ENOMEM;
 
-	bench_recycle(true);
-	/* Short and many: the machine may have other things to do as well. */
-	for (unsigned int i = 0; i < (bench_quick ? 1 : 50); i++) {
-		ret = bench_tasks(one, 1, &rate_one) ? : bench_tasks(two, 2, &rate_two) ? :
-		      bench_tasks(same, 2, &rate_same);
-		if (ret)
-			return ret;
-		pr_info("side=table what=tasks one=%llu two-tables=%llu one-table=%llu\n",
-			rate_one, rate_two, rate_same);
-	}
-	return 0;
+	bench_recycle(recycle);
+	if (!recycle)
+		return bench_pair("table", "tasks-cold", two);
+	return bench_pair("table", "tasks-churn", two) ? :
+	       bench_pair("table", "tasks-churn-same", same);
+}
+
+static int bench_two_devices(struct device *a, struct device *b)
+{
+	struct bench_task two[] = {
+		{ .once = bench_mainline_once, .dev = a },
+		{ .once = bench_mainline_once, .dev = b },
+	};
+	int ret;
+
+	dev_set_msi_domain(b, bench_parent);
+	ret = bench_mainline_create_on(a, 64, true) ? : bench_mainline_create_on(b, 64, true);
+	if (!ret)
+		ret = bench_pair("mainline", "tasks-cold", two);
+	msi_remove_device_irq_domain(a, MSI_DEFAULT_DOMAIN);
+	msi_remove_device_irq_domain(b, MSI_DEFAULT_DOMAIN);
+	return ret;
+}
+
+static int bench_two_tasks(void)
+{
+	struct faux_device *other = faux_device_create("msi_table_bench_other", NULL, NULL);
+	int ret;
+
+	if (!other)
+		return -ENOMEM;
+	ret = bench_two_tables(true) ? : bench_two_tables(false) ? :
+	      bench_two_devices(&bench_faux->dev, &other->dev);
+	faux_device_destroy(other);
+	return ret;
 }
 
 static int bench_everything(void)

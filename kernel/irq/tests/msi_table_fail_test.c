@@ -189,7 +189,7 @@ static void fail_read(struct kunit *test, struct msi_fail_state *state)
 		if (msi_fake_store_read(ctx->store, label, &slot))
 			continue;
 		state->count[MSI_FAIL_SLOTS] += slot.inits - slot.exits;
-		state->messages += slot.msg.address || slot.msg.data;
+		state->messages += msi_msg_address(&slot.msg) || slot.msg.data;
 	}
 }
 
@@ -200,7 +200,7 @@ static irqreturn_t fail_handler(int irq, void *dev_id)
 	return IRQ_HANDLED;
 }
 
-static void fail_notify(struct msi_watcher *watcher, const struct msi_message *msg) { }
+static void fail_notify(struct msi_watcher *watcher, const struct msi_msg *msg) { }
 
 static int run_create(struct kunit *test)
 {
@@ -328,7 +328,7 @@ static int run_probe(struct kunit *test)
 static int run_free(struct kunit *test)
 {
 	struct fail_ctx *ctx = test->priv;
-	struct msi_message msg;
+	struct msi_msg msg;
 	int ret;
 
 	ret = msi_vector_get_msg(ctx->vectors[0], &msg);

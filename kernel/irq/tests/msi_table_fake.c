@@ -573,17 +573,17 @@ EXPORT_SYMBOL_GPL(msi_fake_parent_alloc_calls);
  * instance, or %-ENOENT if @msg was one, but is not any more: the interrupt is
  * not active, or its affinity has changed and the message with it
  */
-int msi_fake_parent_inject(struct msi_fake_parent *parent, const struct msi_message *msg)
+int msi_fake_parent_inject(struct msi_fake_parent *parent, const struct msi_msg *msg)
 {
 	struct msi_fake_irq *irq;
 	int ret;
 
-	if ((msg->address & ~FAKE_ADDRESS_CPU) != parent->address)
+	if ((msi_msg_address(msg) & ~FAKE_ADDRESS_CPU) != parent->address)
 		return -EINVAL;
 
 	scoped_guard(rcu) {
 		irq = xa_load(&parent->irqs, msg->data);
-		if (!irq || !READ_ONCE(irq->active) || fake_irq_address(irq) != msg->address)
+		if (!irq || !READ_ONCE(irq->active) || fake_irq_address(irq) != msi_msg_address(msg))
 			return -ENOENT;
 
 		if (READ_ONCE(irq->masked)) {
@@ -631,7 +631,7 @@ struct msi_fake_store {
 struct fake_slot {
 	raw_spinlock_t		lock;
 	struct msi_fake_slot	state;
-	struct msi_message	msg;
+	struct msi_msg	msg;
 	bool			masked;
 	bool			dirty;
 };
@@ -698,7 +698,7 @@ static void fake_flush(struct fake_slot *slot)
 	slot->dirty = false;
 }
 
-static void fake_record_msg(struct msi_vector *vector, const struct msi_message *msg, bool slow)
+static void fake_record_msg(struct msi_vector *vector, const struct msi_msg *msg, bool slow)
 {
 	struct fake_slot *slot = fake_slot_atomic(vector);
 
@@ -707,12 +707,12 @@ static void fake_record_msg(struct msi_vector *vector, const struct msi_message 
 
 	guard(raw_spinlock_irqsave)(&slot->lock);
 	/* An unmasked device would write to address 0. */
-	if (msg && !msg->address && !msg->data && !slot->masked)
+	if (msg && !msi_msg_address(msg) && !msg->data && !slot->masked)
 		atomic_inc(&fake_store(vector)->bad);
 	if (slow && !fake_bus_locked(fake_store(vector)))
 		atomic_inc(&fake_store(vector)->bad);
 
-	slot->msg = msg ? *msg : (struct msi_message) { };
+	slot->msg = msg ? *msg : (struct msi_msg) { };
 	slot->dirty = true;
 	if (msg)
 		slot->state.writes++;
@@ -740,7 +740,7 @@ static void fake_record_mask(struct msi_vector *vector, bool mask, bool slow)
 		fake_flush(slot);
 }
 
-static void fake_write_msg(struct msi_vector *vector, const struct msi_message *msg)
+static void fake_write_msg(struct msi_vector *vector, const struct msi_msg *msg)
 {
 	fake_record_msg(vector, msg, false);
 }
@@ -760,7 +760,7 @@ static void fake_unmask(struct msi_vector *vector)
 	fake_record_mask(vector, false, false);
 }
 
-static void fake_slow_write_msg(struct msi_vector *vector, const struct msi_message *msg)
+static void fake_slow_write_msg(struct msi_vector *vector, const struct msi_msg *msg)
 {
 	fake_record_msg(vector, msg, true);
 }
@@ -999,7 +999,7 @@ int msi_fake_store_fire(struct msi_fake_store *store, struct msi_fake_parent *pa
 	ret = msi_fake_store_read(store, label, &slot);
 	if (ret)
 		return ret;
-	if (slot.masked || (!slot.msg.address && !slot.msg.data))
+	if (slot.masked || (!msi_msg_address(&slot.msg) && !slot.msg.data))
 		return -EAGAIN;
 	return msi_fake_parent_inject(parent, &slot.msg);
 }
@@ -1021,7 +1021,7 @@ void msi_fake_store_wipe(struct msi_fake_store *store)
 
 	xa_for_each(&store->slots, label, slot) {
 		guard(raw_spinlock_irqsave)(&slot->lock);
-		slot->msg = (struct msi_message) { };
+		slot->msg = (struct msi_msg) { };
 		slot->masked = false;
 		slot->dirty = true;
 		fake_flush(slot);

@@ -221,7 +221,7 @@ static void unbind_frees_table(struct kunit *test)
 {
 	struct mtt_ctx *ctx = mtt_create(test, MTT_SIZE);
 	struct mtt_many *many = mtt_alloc_many(test);
-	struct msi_message msg;
+	struct msi_msg msg;
 
 	KUNIT_ASSERT_EQ(test, msi_vector_get_msg(many->vectors[0], &msg), 0);
 	kunit_warning_suppress(test) {

@@ -29,7 +29,7 @@ static void irq_no_message_before_request(struct kunit *test)
 {
 	struct mtt_ctx *ctx = mtt_create(test, MTT_SIZE);
 	struct msi_vector *vector = mtt_alloc(test, 2);
-	struct msi_message msg;
+	struct msi_msg msg;
 
 	KUNIT_EXPECT_EQ(test, msi_vector_get_msg(vector, &msg), -EAGAIN);
 	KUNIT_EXPECT_EQ(test, mtt_fire(test, 2), -EAGAIN);
@@ -44,7 +44,7 @@ static void irq_message_on_request(struct kunit *test)
 {
 	struct msi_fake_slot slot;
 	struct msi_vector *vector;
-	struct msi_message msg;
+	struct msi_msg msg;
 
 	mtt_create(test, MTT_SIZE);
 	vector = mtt_alloc(test, 2);
@@ -80,7 +80,7 @@ static void irq_message_gone_on_free(struct kunit *test)
 	struct mtt_ctx *ctx = mtt_create(test, MTT_SIZE);
 	struct msi_fake_slot slot;
 	struct msi_vector *vector;
-	struct msi_message msg;
+	struct msi_msg msg;
 	struct mtt_hits *hits;
 
 	vector = mtt_alloc(test, 2);
@@ -236,7 +236,7 @@ static void irq_request_fails(struct kunit *test)
 	struct mtt_ctx *ctx = mtt_create(test, MTT_SIZE);
 	struct mtt_hits *hits = mtt_new_hits(test);
 	struct msi_vector *vector;
-	struct msi_message msg;
+	struct msi_msg msg;
 
 	vector = mtt_alloc(test, 2);
 	msi_fake_parent_fail_activate_nth(ctx->parent, 1);
@@ -387,7 +387,7 @@ static void irq_moves(struct kunit *test)
 {
 	const struct cpumask *cpu = mtt_other_cpu(test);
 	struct mtt_ctx *ctx = mtt_create(test, MTT_SIZE);
-	struct msi_message before, after;
+	struct msi_msg before, after;
 	struct msi_fake_slot slot;
 	struct msi_vector *vector;
 	struct mtt_hits *hits;
@@ -413,7 +413,7 @@ static void irq_moves_while_inactive(struct kunit *test)
 {
 	const struct cpumask *cpu = mtt_other_cpu(test);
 	struct msi_vector *vector;
-	struct msi_message msg;
+	struct msi_msg msg;
 	unsigned int irq;
 
 	mtt_create(test, MTT_SIZE);

@@ -221,7 +221,7 @@ static void look_in_debugfs(struct kunit *test)
 	struct vfsmount *debugfs = look_mount(test, "debugfs");
 	struct msi_vector *idle = mtt_alloc(test, 2), *used = mtt_alloc(test, 5);
 	unsigned int irq = msi_vector_irq(used);
-	struct msi_message msg;
+	struct msi_msg msg;
 	char *path, *text, *want;
 	struct file *file;
 
@@ -239,7 +239,7 @@ static void look_in_debugfs(struct kunit *test)
 			   dev_name(ctx->dev), info.name, MTT_SIZE,
 			   2, msi_vector_irq(idle), "-", "-", 0,
 			   cpumask_pr_args(irq_get_affinity_mask(msi_vector_irq(idle))),
-			   5, irq, msg.address, msg.data, 1,
+			   5, irq, msi_msg_address(&msg), msg.data, 1,
 			   cpumask_pr_args(irq_get_affinity_mask(irq)));
 	KUNIT_ASSERT_NOT_NULL(test, text);
 

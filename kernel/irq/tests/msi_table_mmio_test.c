@@ -140,13 +140,13 @@ static u32 mmio_read(const struct mmio *mmio, u32 label, u32 offset)
 	return readl(mmio->layout.base + mmio->layout.stride * label + offset);
 }
 
-static struct msi_message mmio_msg(const struct mmio *mmio, u32 label)
+static struct msi_msg mmio_msg(const struct mmio *mmio, u32 label)
 {
 	const struct msi_mmio_layout *layout = &mmio->layout;
 
-	return (struct msi_message) {
-		.address	= (u64)mmio_read(mmio, label, layout->address_hi) << 32 |
-				  mmio_read(mmio, label, layout->address_lo),
+	return (struct msi_msg) {
+		.address_lo	= mmio_read(mmio, label, layout->address_lo),
+		.address_hi	= mmio_read(mmio, label, layout->address_hi),
 		.data		= mmio_read(mmio, label, layout->data),
 	};
 }
@@ -161,7 +161,7 @@ static bool mmio_masked(const struct mmio *mmio, u32 label)
 /* A device which sends unless all mask bits are set. Like msi_fake_store_fire() */
 static int mmio_fire(struct kunit *test, const struct mmio *mmio, u32 label)
 {
-	struct msi_message msg = mmio_msg(mmio, label);
+	struct msi_msg msg = mmio_msg(mmio, label);
 	struct mtt_ctx *ctx = test->priv;
 
 	if (mmio_masked(mmio, label) || !mtt_msg_valid(msg))
@@ -194,7 +194,7 @@ static void mmio_expect_armed(struct kunit *test, const struct mmio *mmio,
 			      struct msi_vector *vector)
 {
 	u32 label = msi_vector_label(vector);
-	struct msi_message msg;
+	struct msi_msg msg;
 
 	KUNIT_EXPECT_EQ(test, msi_vector_get_msg(vector, &msg), 0);
 	KUNIT_EXPECT_TRUE(test, mtt_msg_valid(msg));
@@ -311,7 +311,7 @@ static void mmio_moves(struct kunit *test)
 
 	KUNIT_ASSERT_EQ(test, irq_set_affinity(msi_vector_irq(vector), cpumask_of(0)), 0);
 	for (unsigned int i = 0; i < 4; i++) {
-		struct msi_message before = mmio_msg(mmio, label);
+		struct msi_msg before = mmio_msg(mmio, label);
 
 		KUNIT_EXPECT_EQ(test, irq_set_affinity(msi_vector_irq(vector),
 						       i % 2 ? cpumask_of(0) : cpu), 0);
@@ -334,7 +334,7 @@ static void mmio_disabled(struct kunit *test)
 	struct mtt_hits *hits = mtt_request(test, vector);
 	unsigned int irq = msi_vector_irq(vector);
 	struct mtt_ctx *ctx = test->priv;
-	struct msi_message msg;
+	struct msi_msg msg;
 
 	disable_irq(irq);
 	KUNIT_EXPECT_EQ(test, mmio_fire(test, mmio, 2), 0);

@@ -21,6 +21,7 @@
 #include <linux/iopoll.h>
 #include <linux/irq.h>
 #include <linux/mod_devicetable.h>
+#include <linux/msi.h>
 #include <linux/msi_table.h>
 #include <linux/of_irq.h>
 #include <linux/platform_device.h>
@@ -155,13 +156,13 @@ static void rio_arrives(struct kunit *test)
 	struct rio_test *rio = test->priv;
 	void __iomem *entry = rio->regs + RIO_MSI_CFG_TBL;
 	struct msi_vector *vectors[RIO_VECTORS];
-	struct msi_message msg;
+	struct msi_msg msg;
 	int i;
 
 	for (i = 0; i < RIO_VECTORS; i++) {
 		vectors[i] = rio_take(test, i);
 		KUNIT_ASSERT_EQ(test, 0, msi_vector_get_msg(vectors[i], &msg));
-		KUNIT_EXPECT_EQ(test, msg.address, readq(entry + RIO_MSI_ADDRESS));
+		KUNIT_EXPECT_EQ(test, msi_msg_address(&msg), readq(entry + RIO_MSI_ADDRESS));
 		KUNIT_EXPECT_EQ(test, msg.data, readl(entry + RIO_MSI_DATA));
 		KUNIT_EXPECT_EQ(test, 0, readl(entry + RIO_MSI_CONTROL) & RIO_MSI_MASK);
 		entry += RIO_MSI_SIZE;

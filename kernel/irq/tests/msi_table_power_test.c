@@ -128,7 +128,7 @@ static void power_off_is_left_alone(struct kunit *test)
 	struct mtt_hits *hits, *handled_hits;
 	struct mtt_batch *batch = power_setup(test);
 	unsigned int irq = batch->irqs[POWER_ACTIVE];
-	struct msi_message msg;
+	struct msi_msg msg;
 	unsigned int touches;
 
 	freed = mtt_alloc(test, 20);
@@ -205,7 +205,7 @@ static void power_moved_while_off(struct kunit *test)
 	const struct cpumask *cpu = mtt_other_cpu(test);
 	struct mtt_ctx *ctx = mtt_create(test, MTT_SIZE);
 	struct msi_vector *vector = mtt_alloc(test, 2);
-	struct msi_message before, after;
+	struct msi_msg before, after;
 	struct mtt_hits *hits;
 	struct mtt_watch *watch;
 

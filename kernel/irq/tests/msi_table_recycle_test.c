@@ -112,7 +112,7 @@ static void recycle_keeps_interrupt(struct kunit *test)
 	struct mtt_ctx *ctx = mtt_create(test, MTT_SIZE);
 	struct msi_vector_request req = { .lowest = 3, .highest = 3 };
 	unsigned int irq = 0, calls = 0;
-	struct msi_message msg;
+	struct msi_msg msg;
 	int cookies[5];
 
 	for (unsigned int life = 1; life < ARRAY_SIZE(cookies); life++) {
@@ -423,7 +423,7 @@ static void recycle_like_new(struct kunit *test)
 	struct recycle_view *fresh = recycle_look(test, irq);
 	struct mtt_hits *hits = mtt_new_hits(test);
 	struct irq_desc *desc = recycle_desc(irq);
-	struct msi_message msg;
+	struct msi_msg msg;
 
 	/* With a handler, without one, with both */
 	for (unsigned int life = 1; life < 4; life++) {
@@ -975,27 +975,24 @@ static void recycle_init_vector_fails(struct kunit *test)
 	mtt_expect_delivery(test, 5, mtt_request(test, vector));
 }
 
-/* It can not be shown in msi_irqs/, where somebody else has its name. */
+/* It can not be shown in msi_irqs/, which is gone. */
 static void recycle_sysfs_fails(struct kunit *test)
 {
 	struct mtt_ctx *ctx = mtt_create(test, MTT_SIZE);
 	struct kobject *kobj = &ctx->dev->kobj;
 	static const u32 labels[] = { 5 };
-	struct device_attribute other;
+	static struct attribute *none[] = { NULL };
+	static const struct attribute_group group = { .name = "msi_irqs", .attrs = none };
 	struct msi_vector *vector;
 	unsigned int irq;
-	char name[16];
 
 	if (!IS_ENABLED(CONFIG_SYSFS))
 		kunit_skip(test, "needs sysfs");
 	recycle_park(test, labels, 1, &irq);
-	snprintf(name, sizeof(name), "%u", irq);
-	other = (struct device_attribute) { .attr = { .name = name, .mode = 0444 } };
-	sysfs_attr_init(&other.attr);
 
-	KUNIT_ASSERT_EQ(test, sysfs_add_file_to_group(kobj, &other.attr, "msi_irqs"), 0);
+	sysfs_remove_group(kobj, &group);
 	KUNIT_EXPECT_LT(test, mtt_alloc_error(test, 5, 5), 0);
-	sysfs_remove_file_from_group(kobj, &other.attr, "msi_irqs");
+	KUNIT_ASSERT_EQ(test, sysfs_create_group(kobj, &group), 0);
 	KUNIT_EXPECT_EQ(test, recycle_nr_parked(ctx->table), 1);
 	recycle_expect_parked(test, 5, irq);
 

@@ -215,14 +215,14 @@ struct msi_fake_slot mtt_slot(struct kunit *test, u32 label)
 	return slot;
 }
 
-bool mtt_msg_valid(struct msi_message msg)
+bool mtt_msg_valid(struct msi_msg msg)
 {
-	return msg.address || msg.data;
+	return msi_msg_address(&msg) || msg.data;
 }
 
-bool mtt_msg_equal(struct msi_message a, struct msi_message b)
+bool mtt_msg_equal(struct msi_msg a, struct msi_msg b)
 {
-	return a.address == b.address && a.data == b.data;
+	return msi_msg_address(&a) == msi_msg_address(&b) && a.data == b.data;
 }
 
 irqreturn_t mtt_handler(int irq, void *dev_id)
@@ -285,7 +285,7 @@ void mtt_expect_delivery(struct kunit *test, u32 label, struct mtt_hits *hits)
 void mtt_expect_armed(struct kunit *test, struct msi_vector *vector)
 {
 	struct msi_fake_slot slot = mtt_slot(test, msi_vector_label(vector));
-	struct msi_message msg;
+	struct msi_msg msg;
 
 	KUNIT_EXPECT_EQ(test, msi_vector_get_msg(vector, &msg), 0);
 	KUNIT_EXPECT_TRUE(test, mtt_msg_valid(msg));
@@ -486,7 +486,7 @@ static bool mtt_watch_locked(struct msi_watcher *watcher)
 #endif
 }
 
-static void mtt_watch_notify(struct msi_watcher *watcher, const struct msi_message *msg)
+static void mtt_watch_notify(struct msi_watcher *watcher, const struct msi_msg *msg)
 {
 	struct mtt_watch *watch = container_of(watcher, struct mtt_watch, watcher);
 

@@ -99,7 +99,7 @@ struct mtt_batch {
  */
 struct mtt_watch {
 	struct msi_watcher	watcher;
-	struct msi_message	msg;
+	struct msi_msg	msg;
 	atomic_t		calls;
 	bool			closed;
 	atomic_t		wrong;
@@ -152,8 +152,8 @@ struct mtt_hits *mtt_request(struct kunit *test, struct msi_vector *vector);
 struct mtt_hits *mtt_request_behind(struct kunit *test, struct msi_vector *vector);
 
 struct msi_fake_slot mtt_slot(struct kunit *test, u32 label);
-bool mtt_msg_valid(struct msi_message msg);
-bool mtt_msg_equal(struct msi_message a, struct msi_message b);
+bool mtt_msg_valid(struct msi_msg msg);
+bool mtt_msg_equal(struct msi_msg a, struct msi_msg b);
 int mtt_fire(struct kunit *test, u32 label);
 void mtt_expect_delivery(struct kunit *test, u32 label, struct mtt_hits *hits);
 void mtt_expect_armed(struct kunit *test, struct msi_vector *vector);

@@ -162,14 +162,14 @@ bool torture_reaches(atomic_t *count, int value);
 bool torture_expect_hit(struct torture_rig *rig, u32 label, struct torture_hits *hits);
 unsigned int torture_irqs(void);
 
-static inline bool torture_msg_valid(const struct msi_message *msg)
+static inline bool torture_msg_valid(const struct msi_msg *msg)
 {
-	return msg->address || msg->data;
+	return msi_msg_address(msg) || msg->data;
 }
 
-static inline bool torture_msg_equal(const struct msi_message *a, const struct msi_message *b)
+static inline bool torture_msg_equal(const struct msi_msg *a, const struct msi_msg *b)
 {
-	return a->address == b->address && a->data == b->data;
+	return msi_msg_address(a) == msi_msg_address(b) && a->data == b->data;
 }
 
 /* What an operation of the model run does */

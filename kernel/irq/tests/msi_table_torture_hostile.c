@@ -99,7 +99,11 @@ static int hostile_hits(void)
 /* The message is refused, and no handler runs. */
 static void hostile_refused(struct msi_fake_parent *parent, u64 address, u32 data, int error)
 {
-	struct msi_message msg = { .address = address, .data = data };
+	struct msi_msg msg = {
+		.address_lo	= lower_32_bits(address),
+		.address_hi	= upper_32_bits(address),
+		.data		= data,
+	};
 	int hits = hostile_hits(), ret;
 
 	ret = msi_fake_parent_inject(parent, &msg);
@@ -108,7 +112,7 @@ static void hostile_refused(struct msi_fake_parent *parent, u64 address, u32 dat
 	torture_count(TORTURE_REFUSED, 1);
 }
 
-static bool hostile_is_ours(const struct msi_message *msgs, u32 data)
+static bool hostile_is_ours(const struct msi_msg *msgs, u32 data)
 {
 	for (int i = 0; i < HOSTILE_VECTORS; i++) {
 		if (msgs[i].data == data)
@@ -118,25 +122,25 @@ static bool hostile_is_ours(const struct msi_message *msgs, u32 data)
 }
 
 /* Messages which were never composed, or only for somebody else */
-static void hostile_invent(struct rnd_state *rnd, const struct msi_message *msgs)
+static void hostile_invent(struct rnd_state *rnd, const struct msi_msg *msgs)
 {
 	for (int i = 0; i < 2000 && !torture_failed(); i++) {
-		const struct msi_message *msg = &msgs[torture_below(rnd, HOSTILE_VECTORS)];
+		const struct msi_msg *msg = &msgs[torture_below(rnd, HOSTILE_VECTORS)];
 		u32 data = msg->data ^ BIT(torture_below(rnd, 32));
 
 		if (!(i % 3))
 			data = prandom_u32_state(rnd);
 		if (!hostile_is_ours(msgs, data))
-			hostile_refused(hostile.rig.parent, msg->address, data, -ENOENT);
-		hostile_refused(hostile.rig.parent, msg->address ^ BIT_ULL(torture_below(rnd, 4)),
+			hostile_refused(hostile.rig.parent, msi_msg_address(msg), data, -ENOENT);
+		hostile_refused(hostile.rig.parent, msi_msg_address(msg) ^ BIT_ULL(torture_below(rnd, 4)),
 				msg->data, -EINVAL);
 		hostile_refused(hostile.rig.parent,
-				msg->address ^ BIT_ULL(24 + torture_below(rnd, 40)), msg->data,
+				msi_msg_address(msg) ^ BIT_ULL(24 + torture_below(rnd, 40)), msg->data,
 				-EINVAL);
 		/* A CPU which the interrupt is not aimed at */
-		hostile_refused(hostile.rig.parent, msg->address ^ BIT_ULL(23), msg->data,
+		hostile_refused(hostile.rig.parent, msi_msg_address(msg) ^ BIT_ULL(23), msg->data,
 				-ENOENT);
-		hostile_refused(hostile.other, msg->address, msg->data, -EINVAL);
+		hostile_refused(hostile.other, msi_msg_address(msg), msg->data, -EINVAL);
 		hostile_refused(hostile.rig.parent, 0, 0, -EINVAL);
 		hostile_refused(hostile.rig.parent, 0, msg->data, -EINVAL);
 		cond_resched();
@@ -145,7 +149,7 @@ static void hostile_invent(struct rnd_state *rnd, const struct msi_message *msgs
 
 static void hostile_messages(struct rnd_state *rnd)
 {
-	struct msi_message msgs[HOSTILE_VECTORS], moved;
+	struct msi_msg msgs[HOSTILE_VECTORS], moved;
 	struct torture_rig *rig = &hostile.rig;
 
 	for (int i = 0; i < HOSTILE_VECTORS; i++)
@@ -158,16 +162,16 @@ static void hostile_messages(struct rnd_state *rnd)
 				 cpumask_of(cpumask_last(cpu_online_mask)));
 		msi_vector_get_msg(hostile.vectors[1], &moved);
 		if (!torture_msg_equal(&moved, &msgs[1]))
-			hostile_refused(rig->parent, msgs[1].address, msgs[1].data, -ENOENT);
+			hostile_refused(rig->parent, msi_msg_address(&msgs[1]), msgs[1].data, -ENOENT);
 		msgs[1] = moved;
 	}
 
 	/* Of a vector without handler, of a vector which is freed, of no table */
 	msi_vector_free_irq(hostile.vectors[2]);
-	hostile_refused(rig->parent, msgs[2].address, msgs[2].data, -ENOENT);
+	hostile_refused(rig->parent, msi_msg_address(&msgs[2]), msgs[2].data, -ENOENT);
 	for (int i = 3; i < HOSTILE_VECTORS; i++) {
 		msi_table_free_vector(rig->table, hostile.vectors[i]);
-		hostile_refused(rig->parent, msgs[i].address, msgs[i].data, -ENOENT);
+		hostile_refused(rig->parent, msi_msg_address(&msgs[i]), msgs[i].data, -ENOENT);
 	}
 	torture_expect_hit(rig, 0, &hostile.hits[0]);
 	torture_expect_hit(rig, 1, &hostile.hits[1]);
@@ -176,7 +180,7 @@ static void hostile_messages(struct rnd_state *rnd)
 	hostile.vectors[3] = msi_table_alloc_vector(rig->table, 3);
 	if (torture_check(!IS_ERR(hostile.vectors[3]), "no vector: %pe", hostile.vectors[3])) {
 		for (int i = 2; i < HOSTILE_VECTORS; i++)
-			hostile_refused(rig->parent, msgs[i].address, msgs[i].data, -ENOENT);
+			hostile_refused(rig->parent, msi_msg_address(&msgs[i]), msgs[i].data, -ENOENT);
 		torture_check(!torture_request(hostile.vectors[3], &hostile.hits[3]),
 			      "request_irq");
 		torture_expect_hit(rig, 3, &hostile.hits[3]);
@@ -184,7 +188,7 @@ static void hostile_messages(struct rnd_state *rnd)
 
 	torture_free_table(rig);
 	for (int i = 0; i < HOSTILE_VECTORS; i++)
-		hostile_refused(rig->parent, msgs[i].address, msgs[i].data, -ENOENT);
+		hostile_refused(rig->parent, msi_msg_address(&msgs[i]), msgs[i].data, -ENOENT);
 }
 
 /* A flood of one vector, from a task and from a timer */

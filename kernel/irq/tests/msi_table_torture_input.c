@@ -390,7 +390,7 @@ static void input_huge_batch(struct torture_rig *rig)
 	rig->info.size = size;
 }
 
-static void input_notify(struct msi_watcher *watcher, const struct msi_message *msg) { }
+static void input_notify(struct msi_watcher *watcher, const struct msi_msg *msg) { }
 
 static long input_request(struct msi_vector *vector, irq_handler_t handler, unsigned long flags,
 			  void *dev_id)
@@ -403,7 +403,7 @@ static void input_vector(struct torture_rig *rig)
 	struct msi_watcher watcher = { .notify = input_notify }, never = { };
 	struct msi_vector *vector;
 	struct torture_hits hits = { };
-	struct msi_message msg;
+	struct msi_msg msg;
 
 	if (!torture_check(!torture_create(rig), "no table"))
 		return;
@@ -519,7 +519,7 @@ static void input_affinity(struct torture_rig *rig)
 
 static void input_doubles(struct torture_rig *rig)
 {
-	struct msi_message msg = { };
+	struct msi_msg msg = { };
 	struct msi_fake_slot slot;
 
 	if (!torture_check(!torture_create(rig), "no table"))

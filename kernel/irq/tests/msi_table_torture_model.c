@@ -154,18 +154,18 @@ struct msi_fake_slot model_slot(struct model *model, u32 label)
 void model_check_msg(struct model *model, struct model_vector *v)
 {
 	struct msi_fake_slot slot = model_slot(model, v->label);
-	struct msi_message msg = { };
+	struct msi_msg msg = { };
 	int ret;
 
 	ret = msi_vector_get_msg(v->vector, &msg);
 	model_check(model, ret == (v->handler ? 0 : -EAGAIN), "label %u: get_msg: %d", v->label,
 		    ret);
 	model_check(model, torture_msg_valid(&msg) == !!v->handler,
-		    "label %u: message %llx:%x with%s handler", v->label, msg.address, msg.data,
+		    "label %u: message %llx:%x with%s handler", v->label, msi_msg_address(&msg), msg.data,
 		    v->handler ? "" : "out");
 	model_check(model, torture_msg_equal(&msg, &slot.msg),
-		    "label %u: message %llx:%x, but %llx:%x in the store", v->label, msg.address,
-		    msg.data, slot.msg.address, slot.msg.data);
+		    "label %u: message %llx:%x, but %llx:%x in the store", v->label, msi_msg_address(&msg),
+		    msg.data, msi_msg_address(&slot.msg), slot.msg.data);
 	model_check(model, slot.inited && slot.inits == slot.exits + 1,
 		    "label %u: slot set up %u times, undone %u times", v->label, slot.inits,
 		    slot.exits);
@@ -182,7 +182,7 @@ void model_check_msg(struct model *model, struct model_vector *v)
 		if (watcher->on)
 			model_check(model, torture_msg_equal(&watcher->last, &msg),
 				    "label %u: watcher knows %llx:%x of %llx:%x", v->label,
-				    watcher->last.address, watcher->last.data, msg.address,
+				    msi_msg_address(&watcher->last), watcher->last.data, msi_msg_address(&msg),
 				    msg.data);
 	}
 }
@@ -239,7 +239,7 @@ void model_check_dead(struct model *model, u32 label)
 		    "label %u: slot of no vector set up %u times, undone %u times", label,
 		    slot.inits, slot.exits);
 	model_check(model, !torture_msg_valid(&slot.msg), "label %u: message %llx:%x of no vector",
-		    label, slot.msg.address, slot.msg.data);
+		    label, msi_msg_address(&slot.msg), slot.msg.data);
 
 	ret = msi_fake_store_fire(model->rig.store, model->rig.parent, label);
 	model_check(model, ret == -EAGAIN || (ret == -ENOENT && !slot.inits),

@@ -27,7 +27,7 @@ enum model_handler {
  */
 struct model_watcher {
 	struct msi_watcher	watcher;
-	struct msi_message	last;
+	struct msi_msg	last;
 	unsigned int		calls;
 	bool			on;
 };

@@ -389,7 +389,7 @@ static void model_affinity(struct model *model, const struct model_op *op)
 
 static int model_send(struct model *model, struct model_vector *v, bool by_message)
 {
-	struct msi_message msg;
+	struct msi_msg msg;
 
 	if (!by_message || msi_vector_get_msg(v->vector, &msg))
 		return msi_fake_store_fire(model->rig.store, model->rig.parent, v->label);
@@ -443,7 +443,7 @@ static void model_fire_dead(struct model *model, const struct model_op *op)
 
 /* Watchers */
 
-static void model_notify(struct msi_watcher *watcher, const struct msi_message *msg)
+static void model_notify(struct msi_watcher *watcher, const struct msi_msg *msg)
 {
 	struct model_watcher *w = container_of(watcher, struct model_watcher, watcher);
 

@@ -424,7 +424,7 @@ static void shared_alloc(struct shared_task *task)
 		shared_take(task, shared, vectors[i]);
 }
 
-static void shared_notify(struct msi_watcher *watcher, const struct msi_message *msg)
+static void shared_notify(struct msi_watcher *watcher, const struct msi_msg *msg)
 {
 	atomic_inc(&container_of(watcher, struct shared_vector, watcher)->told);
 }

@@ -17,7 +17,7 @@ KUNIT_ARRAY_PARAM_DESC(mtt_variant, mtt_variants, name);
 static void watch_expect_agreement(struct kunit *test, struct msi_vector *vector,
 				   const struct mtt_watch *watch)
 {
-	struct msi_message msg = { };
+	struct msi_msg msg = { };
 
 	if (msi_vector_get_msg(vector, &msg))
 		KUNIT_EXPECT_FALSE(test, mtt_msg_valid(watch->msg));
@@ -56,7 +56,7 @@ static void watch_tells_changes(struct kunit *test)
 	struct msi_vector *vector = mtt_alloc(test, 2);
 	struct mtt_watch *watch = mtt_watch_start(test, vector);
 	unsigned int irq = msi_vector_irq(vector);
-	struct msi_message msg;
+	struct msi_msg msg;
 	int calls;
 
 	for (unsigned int i = 0; i < 2; i++) {
@@ -168,7 +168,7 @@ static void watch_doorbell(struct kunit *test)
 	struct msi_vector *vector = mtt_alloc(test, 2);
 	struct mtt_watch *peer = mtt_watch_start(test, vector);
 	unsigned int irq = msi_vector_irq(vector);
-	struct msi_message stale;
+	struct msi_msg stale;
 	struct mtt_hits *hits;
 
 	KUNIT_EXPECT_EQ(test, irq_set_affinity(irq, cpumask_of(0)), 0);
@@ -284,7 +284,7 @@ static struct watch_slow {
 	bool			wrong;
 } watch_slow;
 
-static void watch_slow_notify(struct msi_watcher *watcher, const struct msi_message *msg)
+static void watch_slow_notify(struct msi_watcher *watcher, const struct msi_msg *msg)
 {
 	if (!watch_slow.armed)
 		return;

@@ -543,7 +543,7 @@ impl<S: Store> VTable<S> {
     /// Must only be called through `Self::OPS`, by the C side.
     unsafe extern "C" fn write_msg(
         vector: *mut bindings::msi_vector,
-        msg: *const bindings::msi_message,
+        msg: *const bindings::msi_msg,
     ) {
         // SAFETY: By the safety requirements of this function.
         let (store, vector) = unsafe { Self::borrow(vector) };

@@ -617,7 +617,7 @@ impl<'a, B: Backing> Vector<'a, B> {
     /// # Ok::<(), Error>(())
     /// ```
     pub fn message(&self) -> Result<Message> {
-        let mut msg = bindings::msi_message::default();
+        let mut msg = bindings::msi_msg::default();
 
         // SAFETY: By the type invariants the vector is valid, and `msg` is valid for writes.
         to_result(unsafe { bindings::msi_vector_get_msg(self.as_raw(), &mut msg) })?;

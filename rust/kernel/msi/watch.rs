@@ -280,7 +280,7 @@ impl<W: Watcher> Watching<W> {
     /// for all of that, and before `msi_vector_unwatch()` has returned.
     unsafe extern "C" fn notify(
         watcher: *mut bindings::msi_watcher,
-        msg: *const bindings::msi_message,
+        msg: *const bindings::msi_msg,
     ) {
         let raw = Opaque::cast_from(watcher);
         // SAFETY: By the safety requirements of this function `raw` is the field of a `Self`.

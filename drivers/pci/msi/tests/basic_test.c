@@ -221,11 +221,11 @@ struct igb_watcher {
 	unsigned int		gone;
 };
 
-static void igb_be_told(struct msi_watcher *watcher, const struct msi_message *msg)
+static void igb_be_told(struct msi_watcher *watcher, const struct msi_msg *msg)
 {
 	struct igb_watcher *w = container_of(watcher, struct igb_watcher, watcher);
 
-	if (msg->address)
+	if (msi_msg_address(msg))
 		w->valid++;
 	else
 		w->gone++;
@@ -335,7 +335,7 @@ static void msi_table_pci_message(struct kunit *test)
 {
 	struct igb_test *igb = test->priv;
 	struct igb_vector *v = &igb->vectors[5];
-	struct msi_message msg;
+	struct msi_msg msg;
 	struct msi_table *table;
 	bool early;
 
@@ -361,7 +361,7 @@ static void msi_table_pci_msi(struct kunit *test)
 {
 	struct igb_test *igb = test->priv;
 	unsigned int nr = pci_msi_vec_count(igb->pdev), intx = igb->pdev->irq;
-	struct msi_message msg;
+	struct msi_msg msg;
 	struct msi_table *table;
 	struct msi_vector *v;
 
@@ -379,7 +379,7 @@ static void msi_table_pci_msi(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, 0, msi_vector_request_irq(v, igb_handler, NULL, 0, &igb->vectors[0],
 							"igb-test"));
 	KUNIT_EXPECT_EQ(test, msi_vector_get_msg(v, &msg), 0);
-	KUNIT_EXPECT_NE(test, msg.address, 0);
+	KUNIT_EXPECT_NE(test, msi_msg_address(&msg), 0);
 
 	/* INTx, which nobody handles, comes back with the end of the table. */
 	msi_table_free_vector(table, v);
@@ -425,7 +425,7 @@ static void msi_table_pci_beside_ims(struct kunit *test)
 	struct igb_vector ims_count = { };
 	struct msi_table *msix, *ims[2];
 	struct msi_fake_slot slot;
-	struct msi_message msg;
+	struct msi_msg msg;
 	struct msi_vector *v;
 
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, store);
@@ -445,7 +445,7 @@ static void msi_table_pci_beside_ims(struct kunit *test)
 							"igb-ims"));
 	KUNIT_EXPECT_EQ(test, 0, msi_vector_get_msg(v, &msg));
 	KUNIT_EXPECT_EQ(test, 0, msi_fake_store_read(store, 2, &slot));
-	KUNIT_EXPECT_EQ(test, slot.msg.address, msg.address);
+	KUNIT_EXPECT_EQ(test, msi_msg_address(&slot.msg), msi_msg_address(&msg));
 	KUNIT_EXPECT_EQ(test, slot.msg.data, msg.data);
 	KUNIT_EXPECT_FALSE(test, slot.masked);
 	igb_raise(test, 2);
@@ -581,14 +581,14 @@ static bool igb_alive(struct igb_test *igb, struct igb_held *held)
 {
 	int expected = atomic_read(&held->counter.count) + 1;
 	struct msi_fake_slot slot;
-	struct msi_message msg;
+	struct msi_msg msg;
 
 	if (held->way == IGB_LEGACY_INTX)
 		return true;
 	if (held->way == IGB_STORE)
 		return !msi_vector_get_msg(held->vector, &msg) &&
 		       !msi_fake_store_read(held->store, 0, &slot) && !slot.masked &&
-		       slot.msg.address == msg.address && slot.msg.data == msg.data;
+		       msi_msg_address(&slot.msg) == msi_msg_address(&msg) && slot.msg.data == msg.data;
 	if (!igb_ways[held->way].msix)
 		return igb_msi_on(igb) && !igb_msix_on(igb);
 
@@ -699,7 +699,7 @@ static void msi_table_pci_unbind(struct kunit *test)
 			if (way == IGB_STORE) {
 				KUNIT_EXPECT_EQ(test, 0,
 						msi_fake_store_read(held->store, 0, &slot));
-				KUNIT_EXPECT_EQ(test, slot.msg.address, 0);
+				KUNIT_EXPECT_EQ(test, msi_msg_address(&slot.msg), 0);
 				KUNIT_EXPECT_EQ(test, slot.inits, slot.exits);
 				msi_fake_store_destroy(held->store);
 			}

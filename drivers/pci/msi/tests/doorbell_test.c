@@ -52,7 +52,7 @@
 struct doorbell {
 	struct msi_watcher	watcher;
 	raw_spinlock_t		lock;
-	struct msi_message	msg;
+	struct msi_msg	msg;
 	unsigned int		told;
 	struct pci_dev		*pdev;
 	void __iomem		*regs;
@@ -60,7 +60,7 @@ struct doorbell {
 	dma_addr_t		slot_dma;
 };
 
-static void doorbell_notify(struct msi_watcher *watcher, const struct msi_message *msg)
+static void doorbell_notify(struct msi_watcher *watcher, const struct msi_msg *msg)
 {
 	struct doorbell *bell = container_of(watcher, struct doorbell, watcher);
 
@@ -69,7 +69,7 @@ static void doorbell_notify(struct msi_watcher *watcher, const struct msi_messag
 	bell->told++;
 }
 
-static struct msi_message doorbell_msg(struct doorbell *bell)
+static struct msi_msg doorbell_msg(struct doorbell *bell)
 {
 	guard(raw_spinlock_irqsave)(&bell->lock);
 	return bell->msg;
@@ -113,17 +113,17 @@ static void doorbell_dma(struct kunit *test, struct doorbell *bell, u32 src, u32
 }
 
 /* @v is the entry of whoever may get it. To load it does not send it. */
-static void doorbell_send(struct kunit *test, struct doorbell *bell, struct msi_message msg,
+static void doorbell_send(struct kunit *test, struct doorbell *bell, struct msi_msg msg,
 			  struct igb_vector *v)
 {
 	int before = atomic_read(&v->count);
 
-	KUNIT_ASSERT_NE(test, msg.address, 0);
-	KUNIT_ASSERT_EQ(test, upper_32_bits(msg.address), 0);
+	KUNIT_ASSERT_NE(test, msi_msg_address(&msg), 0);
+	KUNIT_ASSERT_EQ(test, upper_32_bits(msi_msg_address(&msg)), 0);
 	*bell->slot = cpu_to_le32(msg.data);
 	doorbell_dma(test, bell, bell->slot_dma, EDU_BUFFER, 0);
 	KUNIT_EXPECT_EQ(test, atomic_read(&v->count), before);
-	doorbell_dma(test, bell, EDU_BUFFER, msg.address, EDU_DMA_CMD_TO_MEMORY);
+	doorbell_dma(test, bell, EDU_BUFFER, msi_msg_address(&msg), EDU_DMA_CMD_TO_MEMORY);
 }
 
 static void doorbell_expect_count(struct kunit *test, struct igb_vector *v, int expected)
@@ -146,19 +146,19 @@ static void doorbell_ring(struct kunit *test, struct doorbell *bell)
 static void doorbell_expect_current(struct kunit *test, struct doorbell *bell,
 				    struct msi_vector *v)
 {
-	struct msi_message msg, told = doorbell_msg(bell);
+	struct msi_msg msg, told = doorbell_msg(bell);
 
 	KUNIT_ASSERT_EQ(test, msi_vector_get_msg(v, &msg), 0);
-	KUNIT_EXPECT_NE(test, told.address, 0);
-	KUNIT_EXPECT_EQ(test, told.address, msg.address);
+	KUNIT_EXPECT_NE(test, msi_msg_address(&told), 0);
+	KUNIT_EXPECT_EQ(test, msi_msg_address(&told), msi_msg_address(&msg));
 	KUNIT_EXPECT_EQ(test, told.data, msg.data);
 }
 
 static void doorbell_expect_none(struct kunit *test, struct doorbell *bell)
 {
-	struct msi_message told = doorbell_msg(bell);
+	struct msi_msg told = doorbell_msg(bell);
 
-	KUNIT_EXPECT_EQ(test, told.address, 0);
+	KUNIT_EXPECT_EQ(test, msi_msg_address(&told), 0);
 	KUNIT_EXPECT_EQ(test, told.data, 0);
 }
 
@@ -205,7 +205,7 @@ static void doorbell_move(struct kunit *test, struct msi_vector *v)
 static void msi_table_doorbell_peer(struct kunit *test)
 {
 	struct igb_test *igb = test->priv;
-	struct msi_message first, moved;
+	struct msi_msg first, moved;
 	struct msi_table *table;
 	struct doorbell *bell;
 	struct msi_vector *v;
@@ -233,7 +233,8 @@ static void msi_table_doorbell_peer(struct kunit *test)
 	doorbell_expect_current(test, bell, v);
 	moved = doorbell_msg(bell);
 	if (num_online_cpus() > 1)
-		KUNIT_EXPECT_EQ(test, first.address == moved.address && first.data == moved.data,
+		KUNIT_EXPECT_EQ(test, msi_msg_address(&first) == msi_msg_address(&moved) &&
+				first.data == moved.data,
 				!!(igb->domain->flags & IRQ_DOMAIN_FLAG_MSI_IMMUTABLE));
 	doorbell_ring(test, bell);
 	igb_raise(test, DOORBELL_ENTRY);
@@ -255,7 +256,7 @@ static void msi_table_doorbell_peer(struct kunit *test)
  * @calls:	How often it changed
  */
 struct doorbell_ntb {
-	struct msi_message	msg;
+	struct msi_msg		msg;
 	atomic_t		calls;
 };
 
@@ -263,8 +264,7 @@ static void doorbell_ntb_write_msg(struct msi_desc *desc, void *data)
 {
 	struct doorbell_ntb *ntb = data;
 
-	ntb->msg.address = (u64)desc->msg.address_hi << 32 | desc->msg.address_lo;
-	ntb->msg.data = desc->msg.data;
+	ntb->msg = desc->msg;
 	atomic_inc(&ntb->calls);
 }
 
@@ -274,6 +274,7 @@ static void msi_table_doorbell_ntb(struct kunit *test)
 	struct doorbell *bell = doorbell_create(test), *other = doorbell_create(test);
 	struct doorbell_ntb ntb = { };
 	struct igb_test *igb = test->priv;
+	struct msi_msg msg;
 	struct msi_table *table;
 	struct msi_desc *desc;
 	struct msi_vector *v;
@@ -304,7 +305,7 @@ static void msi_table_doorbell_ntb(struct kunit *test)
 	msi_vector_free_irq(v);
 	KUNIT_EXPECT_GT(test, atomic_read(&ntb.calls), calls);
 	KUNIT_EXPECT_GT(test, doorbell_told(bell), told);
-	KUNIT_EXPECT_EQ(test, ntb.msg.address, 0);
+	KUNIT_EXPECT_EQ(test, msi_msg_address(&ntb.msg), 0);
 	doorbell_expect_none(test, bell);
 	doorbell_expect_none(test, other);
 
@@ -315,8 +316,9 @@ static void msi_table_doorbell_ntb(struct kunit *test)
 	KUNIT_EXPECT_GT(test, doorbell_told(bell), told);
 	doorbell_expect_current(test, bell, v);
 	doorbell_expect_current(test, other, v);
-	KUNIT_EXPECT_EQ(test, ntb.msg.address, doorbell_msg(bell).address);
-	KUNIT_EXPECT_EQ(test, ntb.msg.data, doorbell_msg(bell).data);
+	msg = doorbell_msg(bell);
+	KUNIT_EXPECT_EQ(test, msi_msg_address(&ntb.msg), msi_msg_address(&msg));
+	KUNIT_EXPECT_EQ(test, ntb.msg.data, msg.data);
 	igb_raise(test, DOORBELL_ENTRY);
 
 	/* Each of them goes by itself. */
@@ -340,7 +342,7 @@ static void msi_table_doorbell_ntb(struct kunit *test)
 }
 
 /* The edu as the device of a table. Its store is the test, which keeps old messages. */
-static void edu_write_msg(struct msi_vector *vector, const struct msi_message *msg)
+static void edu_write_msg(struct msi_vector *vector, const struct msi_msg *msg)
 {
 }
 
@@ -367,10 +369,10 @@ static struct msi_table *edu_create(struct kunit *test, struct doorbell *bell, u
 	return table;
 }
 
-static struct msi_message edu_request(struct kunit *test, struct msi_vector *vector,
-				      struct igb_vector *v)
+static struct msi_msg edu_request(struct kunit *test, struct msi_vector *vector,
+				  struct igb_vector *v)
 {
-	struct msi_message msg = { };
+	struct msi_msg msg = { };
 
 	KUNIT_ASSERT_EQ(test, 0, msi_vector_request_irq(vector, igb_handler, NULL, 0, v,
 							"doorbell-test"));
@@ -379,10 +381,10 @@ static struct msi_message edu_request(struct kunit *test, struct msi_vector *vec
 }
 
 /* Message of an interrupt which nobody has: a high index, or a high CPU vector (x86) */
-static struct msi_message edu_invent(struct doorbell *bell, struct msi_message msg)
+static struct msi_msg edu_invent(struct doorbell *bell, struct msi_msg msg)
 {
 	if (msi_device_has_isolated_msi(&bell->pdev->dev))
-		msg.address |= GENMASK(19, 5);
+		msg.address_lo |= GENMASK(19, 5);
 	else
 		msg.data = 0xea;
 	return msg;
@@ -392,7 +394,7 @@ static struct msi_message edu_invent(struct doorbell *bell, struct msi_message m
  * Without remapping the CPU does not report the first one after an interrupt was
  * shut down: it might have been on its way.
  */
-static void edu_send_stale(struct kunit *test, struct doorbell *bell, struct msi_message msg,
+static void edu_send_stale(struct kunit *test, struct doorbell *bell, struct msi_msg msg,
 			   struct igb_vector *v)
 {
 	if (!msi_device_has_isolated_msi(&bell->pdev->dev))
@@ -408,7 +410,7 @@ static void edu_send_stale(struct kunit *test, struct doorbell *bell, struct msi
 static void msi_table_doorbell_hostile(struct kunit *test)
 {
 	struct doorbell *bell = doorbell_create(test);
-	struct msi_message parked, freed;
+	struct msi_msg parked, freed;
 	struct igb_test *igb = test->priv;
 	struct igb_vector *v = &igb->vectors[DOORBELL_ENTRY];
 	struct msi_vector *vector;
@@ -456,7 +458,7 @@ static void msi_table_doorbell_cpu_vectors(struct kunit *test)
 	struct igb_test *igb = test->priv;
 	struct igb_vector *first = &igb->vectors[0], *other = &igb->vectors[1];
 	struct msi_vector **vectors;
-	struct msi_message msg;
+	struct msi_msg msg;
 	struct msi_table *table;
 	int ret;
 

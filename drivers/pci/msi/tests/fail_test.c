@@ -8,6 +8,7 @@
 #include <kunit/test.h>
 
 #include <linux/device.h>
+#include <linux/msi.h>
 #include <linux/msi_table.h>
 #include <linux/pci.h>
 
@@ -31,7 +32,7 @@ static unsigned int pci_fail_n;
 static void pci_fail_read(struct kunit *test, struct msi_fail_state *state)
 {
 	struct igb_test *igb = test->priv;
-	struct msi_message msg;
+	struct msi_msg msg;
 
 	*state = (struct msi_fail_state) {
 		.count	= {

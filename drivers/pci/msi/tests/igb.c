@@ -13,6 +13,7 @@
 #include <linux/iopoll.h>
 #include <linux/irq.h>
 #include <linux/kthread.h>
+#include <linux/msi.h>
 #include <linux/msi_table.h>
 #include <linux/pci.h>
 
@@ -368,12 +369,12 @@ void igb_raise_nobody(struct kunit *test, u32 label)
 	KUNIT_EXPECT_TRUE(test, igb_pending(test->priv, label));
 }
 
-bool igb_read_entry(struct igb_test *igb, u32 label, struct msi_message *msg)
+bool igb_read_entry(struct igb_test *igb, u32 label, struct msi_msg *msg)
 {
 	void __iomem *entry = igb->msix + label * PCI_MSIX_ENTRY_SIZE;
 
-	msg->address = readl(entry + PCI_MSIX_ENTRY_LOWER_ADDR) |
-		       (u64)readl(entry + PCI_MSIX_ENTRY_UPPER_ADDR) << 32;
+	msg->address_lo = readl(entry + PCI_MSIX_ENTRY_LOWER_ADDR);
+	msg->address_hi = readl(entry + PCI_MSIX_ENTRY_UPPER_ADDR);
 	msg->data = readl(entry + PCI_MSIX_ENTRY_DATA);
 	return readl(entry + PCI_MSIX_ENTRY_VECTOR_CTRL) & PCI_MSIX_ENTRY_CTRL_MASKBIT;
 }
@@ -381,11 +382,11 @@ bool igb_read_entry(struct igb_test *igb, u32 label, struct msi_message *msg)
 void igb_expect_message(struct kunit *test, u32 label)
 {
 	struct igb_test *igb = test->priv;
-	struct msi_message msg, entry;
+	struct msi_msg msg, entry;
 
 	KUNIT_EXPECT_EQ(test, 0, msi_vector_get_msg(igb->vectors[label].vector, &msg));
 	KUNIT_EXPECT_FALSE(test, igb_read_entry(igb, label, &entry));
-	KUNIT_EXPECT_EQ(test, entry.address, msg.address);
+	KUNIT_EXPECT_EQ(test, msi_msg_address(&entry), msi_msg_address(&msg));
 	KUNIT_EXPECT_EQ(test, entry.data, msg.data);
 }
 
@@ -514,7 +515,7 @@ void igb_disown(struct igb_test *igb, unsigned long labels)
 void igb_expect_entries(struct kunit *test, unsigned long labels)
 {
 	struct igb_test *igb = test->priv;
-	struct msi_message msg;
+	struct msi_msg msg;
 	unsigned int label;
 	u16 control;
 

@@ -13,6 +13,7 @@
 #include <linux/bits.h>
 #include <linux/interrupt.h>
 #include <linux/irqdomain.h>
+#include <linux/msi.h>
 #include <linux/msi_table.h>
 #include <linux/pci.h>
 
@@ -126,7 +127,7 @@ void igb_raise(struct kunit *test, u32 label);
 void igb_raise_nobody(struct kunit *test, u32 label);
 
 /* The message in the device's MSI-X table, and whether the entry is masked */
-bool igb_read_entry(struct igb_test *igb, u32 label, struct msi_message *msg);
+bool igb_read_entry(struct igb_test *igb, u32 label, struct msi_msg *msg);
 
 /* What vectors[label] says its message is, is what the device has. */
 void igb_expect_message(struct kunit *test, u32 label);

@@ -11,6 +11,7 @@
 #include <linux/delay.h>
 #include <linux/irq.h>
 #include <linux/moduleparam.h>
+#include <linux/msi.h>
 #include <linux/msi_table.h>
 #include <linux/pci.h>
 
@@ -448,9 +449,9 @@ struct igb_told {
 	unsigned int		messages;
 };
 
-static void igb_count_message(struct msi_watcher *watcher, const struct msi_message *msg)
+static void igb_count_message(struct msi_watcher *watcher, const struct msi_msg *msg)
 {
-	container_of(watcher, struct igb_told, watcher)->messages += !!msg->address;
+	container_of(watcher, struct igb_told, watcher)->messages += !!msi_msg_address(msg);
 }
 
 /*
@@ -551,7 +552,7 @@ static void pci_affinity_cpu_off(struct kunit *test)
 	struct igb_vector *managed = &igb->vectors[1];
 	struct msi_vector *vectors[3];
 	struct msi_table *table;
-	struct msi_message msg;
+	struct msi_msg msg;
 	int cpus[2], expected;
 
 	KUNIT_ASSERT_NOT_NULL(test, masks);

@@ -9,6 +9,7 @@
 #include <linux/interrupt.h>
 #include <linux/iopoll.h>
 #include <linux/irq.h>
+#include <linux/msi.h>
 #include <linux/msi_table.h>
 #include <linux/pci.h>
 
@@ -293,7 +294,7 @@ static void kind_check_intx(struct kunit *test, struct msi_table *table, struct 
 	struct msi_vector_request any = { .highest = MSI_LABEL_ANY, .spread = &affd };
 	struct kind_line line = { .regs = regs }, second = { }, neighbour = { };
 	struct msi_vector *v, *vectors[4];
-	struct msi_message msg;
+	struct msi_msg msg;
 	u16 command;
 
 	for (int i = 0; i < 2; i++) {
@@ -382,7 +383,7 @@ static void pci_intx_other_number(struct kunit *test)
 	pdev->irq = irq;
 }
 
-static void kind_notify(struct msi_watcher *watcher, const struct msi_message *msg) { }
+static void kind_notify(struct msi_watcher *watcher, const struct msi_msg *msg) { }
 
 /* There is nothing to be told, and a watcher which is left is dropped as ever. */
 static void pci_intx_watched(struct kunit *test)

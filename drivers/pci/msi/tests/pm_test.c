@@ -21,6 +21,7 @@
 #include <linux/irqdesc.h>
 #include <linux/jiffies.h>
 #include <linux/moduleparam.h>
+#include <linux/msi.h>
 #include <linux/msi_table.h>
 #include <linux/pci.h>
 #include <linux/pid_namespace.h>
@@ -431,7 +432,7 @@ static void pm_check_entries(struct kunit *test, struct pm_igb *pm)
 		void __iomem *entry = pm->entries + pm_labels[i] * PCI_MSIX_ENTRY_SIZE;
 		u32 mask = readl(entry + PCI_MSIX_ENTRY_VECTOR_CTRL) & PCI_MSIX_ENTRY_CTRL_MASKBIT;
 		struct msi_vector *v = pm->real.vectors[pm_labels[i]];
-		struct msi_message msg;
+		struct msi_msg msg;
 
 		KUNIT_EXPECT_EQ_MSG(test, !!mask, pm_expect_masked(v), "entry %u", pm_labels[i]);
 		if (pm_labels[i] != PM_DISABLED)
@@ -444,9 +445,9 @@ static void pm_check_entries(struct kunit *test, struct pm_igb *pm)
 		}
 		KUNIT_ASSERT_EQ(test, msi_vector_get_msg(v, &msg), 0);
 		KUNIT_EXPECT_EQ_MSG(test, readl(entry + PCI_MSIX_ENTRY_LOWER_ADDR),
-				    lower_32_bits(msg.address), "entry %u", pm_labels[i]);
+				    msg.address_lo, "entry %u", pm_labels[i]);
 		KUNIT_EXPECT_EQ_MSG(test, readl(entry + PCI_MSIX_ENTRY_UPPER_ADDR),
-				    upper_32_bits(msg.address), "entry %u", pm_labels[i]);
+				    msg.address_hi, "entry %u", pm_labels[i]);
 		KUNIT_EXPECT_EQ_MSG(test, readl(entry + PCI_MSIX_ENTRY_DATA), msg.data,
 				    "entry %u", pm_labels[i]);
 	}
@@ -494,12 +495,13 @@ static void pm_check_counted(struct kunit *test, struct pm_igb *pm)
 
 	for (i = 0; i < ARRAY_SIZE(pm_labels); i++) {
 		struct msi_vector *v = pm->counted.vectors[pm_labels[i]];
-		struct msi_message msg = { };
+		struct msi_msg msg = { };
 		struct msi_fake_slot slot;
 
 		msi_vector_get_msg(v, &msg);
 		KUNIT_ASSERT_EQ(test, 0, msi_fake_store_read(pm->store, pm_labels[i], &slot));
-		KUNIT_EXPECT_EQ_MSG(test, slot.msg.address, msg.address, "label %u", pm_labels[i]);
+		KUNIT_EXPECT_EQ_MSG(test, msi_msg_address(&slot.msg), msi_msg_address(&msg),
+				    "label %u", pm_labels[i]);
 		KUNIT_EXPECT_EQ_MSG(test, slot.msg.data, msg.data, "label %u", pm_labels[i]);
 		KUNIT_EXPECT_EQ_MSG(test, slot.masked, pm_expect_masked(v), "label %u",
 				    pm_labels[i]);
@@ -527,17 +529,17 @@ static void pm_shake(struct kunit *test, struct pm_table *table)
 static void pm_check_shaken(struct kunit *test, struct pm_igb *pm)
 {
 	struct msi_fake_slot slot;
-	struct msi_message msg;
+	struct msi_msg msg;
 
 	pm_check_counted(test, pm);
 	KUNIT_ASSERT_EQ(test, 0, msi_fake_store_read(pm->store, PM_PLAIN, &slot));
-	KUNIT_EXPECT_NE(test, slot.msg.address, 0);
+	KUNIT_EXPECT_NE(test, msi_msg_address(&slot.msg), 0);
 	KUNIT_ASSERT_EQ(test, 0, msi_fake_store_read(pm->store, PM_DISABLED, &slot));
 	KUNIT_EXPECT_FALSE(test, slot.masked);
-	KUNIT_EXPECT_NE(test, slot.msg.address, 0);
+	KUNIT_EXPECT_NE(test, msi_msg_address(&slot.msg), 0);
 	KUNIT_ASSERT_EQ(test, 0, msi_fake_store_read(pm->store, PM_CPU, &slot));
 	KUNIT_EXPECT_TRUE(test, slot.masked);
-	KUNIT_EXPECT_EQ(test, slot.msg.address, 0);
+	KUNIT_EXPECT_EQ(test, msi_msg_address(&slot.msg), 0);
 	KUNIT_EXPECT_EQ(test, msi_vector_get_msg(pm->counted.vectors[PM_CPU], &msg), -EAGAIN);
 }
 
@@ -743,7 +745,7 @@ struct pm_watcher {
 	unsigned int		unlocked;
 };
 
-static void pm_notify(struct msi_watcher *watcher, const struct msi_message *msg)
+static void pm_notify(struct msi_watcher *watcher, const struct msi_msg *msg)
 {
 	struct pm_watcher *w = container_of(watcher, struct pm_watcher, watcher);
 

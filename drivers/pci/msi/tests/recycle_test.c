@@ -41,11 +41,11 @@
 static void igb_expect_parked(struct kunit *test, u32 label, unsigned int irq)
 {
 	struct igb_test *igb = test->priv;
-	struct msi_message msg;
+	struct msi_msg msg;
 
 	KUNIT_EXPECT_TRUE_MSG(test, msi_irq_is_parked(irq), "entry %u", label);
 	KUNIT_EXPECT_TRUE_MSG(test, igb_read_entry(igb, label, &msg), "entry %u", label);
-	KUNIT_EXPECT_EQ_MSG(test, msg.address, 0, "entry %u", label);
+	KUNIT_EXPECT_EQ_MSG(test, msi_msg_address(&msg), 0, "entry %u", label);
 	KUNIT_EXPECT_EQ_MSG(test, msg.data, 0, "entry %u", label);
 #ifdef CONFIG_X86_LOCAL_APIC
 	/* A reservation, but no vector of a CPU */
@@ -173,7 +173,7 @@ static void pci_recycle_like_new(struct kunit *test)
 	/* Without a handler at first */
 	for (int round = 0; round < 3; round++) {
 		struct msi_desc *msi = irq_get_msi_desc(irq);
-		struct msi_message msg;
+		struct msi_msg msg;
 
 		msi->write_msi_msg_data = &written;
 		msi->write_msi_msg = pci_recycle_write_msi_msg;
@@ -266,28 +266,25 @@ static void pci_recycle_batch(struct kunit *test)
 	igb_free(table, igb);
 }
 
-/* It can not be shown in msi_irqs/, where somebody else has its name. */
+/* It can not be shown in msi_irqs/, which is gone. */
 static void pci_recycle_sysfs_fails(struct kunit *test)
 {
 	struct igb_test *igb = test->priv;
 	struct kobject *kobj = &igb->pdev->dev.kobj;
 	struct msi_table *table = igb_create(test, MSI_TABLE_MSIX);
-	struct device_attribute other;
+	static struct attribute *none[] = { NULL };
+	static const struct attribute_group group = { .name = "msi_irqs", .attrs = none };
 	unsigned int irq;
-	char name[16];
 
 	if (!IS_ENABLED(CONFIG_SYSFS))
 		kunit_skip(test, "needs sysfs");
 	igb_take(test, table, 3, 3, 3);
 	igb_take(test, table, 7, 7, 7);
 	irq = igb_park(test, table, 3);
-	snprintf(name, sizeof(name), "%u", irq);
-	other = (struct device_attribute) { .attr = { .name = name, .mode = 0444 } };
-	sysfs_attr_init(&other.attr);
 
-	KUNIT_ASSERT_EQ(test, sysfs_add_file_to_group(kobj, &other.attr, "msi_irqs"), 0);
+	sysfs_remove_group(kobj, &group);
 	KUNIT_EXPECT_TRUE(test, IS_ERR(msi_table_alloc_vector(table, 3)));
-	sysfs_remove_file_from_group(kobj, &other.attr, "msi_irqs");
+	KUNIT_ASSERT_EQ(test, sysfs_create_group(kobj, &group), 0);
 	igb_expect_parked(test, 3, irq);
 
 	igb_retake(test, table, 3, irq);
@@ -394,7 +391,7 @@ static void pci_recycle_restore_state(struct kunit *test)
 {
 	struct igb_test *igb = test->priv;
 	struct msi_table *table = igb_create(test, MSI_TABLE_MSIX);
-	struct msi_message msg;
+	struct msi_msg msg;
 	unsigned int irq;
 
 	igb_take(test, table, 3, 3, 3);
@@ -433,7 +430,7 @@ static void pci_recycle_shrinks(struct kunit *test)
 	struct msi_table *table = igb_create(test, MSI_TABLE_MSIX);
 	unsigned long end = jiffies + msecs_to_jiffies(RECYCLE_TRIM_MS);
 	unsigned int irq, nr_irqs;
-	struct msi_message msg;
+	struct msi_msg msg;
 
 	igb_take(test, table, 7, 7, 7);
 	nr_irqs = igb_count_irqs();

@@ -19,7 +19,7 @@
 
 #define ROOM_MAX	256
 
-static void room_write_msg(struct msi_vector *vector, const struct msi_message *msg) { }
+static void room_write_msg(struct msi_vector *vector, const struct msi_msg *msg) { }
 
 static void room_clear_msg(struct msi_vector *vector) { }
 

@@ -10,6 +10,7 @@
 #include <linux/dma-mapping.h>
 #include <linux/io.h>
 #include <linux/irq.h>
+#include <linux/msi.h>
 #include <linux/msi_table.h>
 #include <linux/pci.h>
 
@@ -23,7 +24,7 @@ static void state_wipe_entries(struct igb_test *igb)
 
 static bool state_masked(struct igb_test *igb, u32 label)
 {
-	struct msi_message msg;
+	struct msi_msg msg;
 
 	return igb_read_entry(igb, label, &msg);
 }
@@ -185,7 +186,7 @@ static void pci_state_legacy(struct kunit *test)
 {
 	struct igb_test *igb = test->priv;
 	struct pci_dev *pdev = igb->pdev;
-	struct msi_message was[2], msg;
+	struct msi_msg was[2], msg;
 	struct msi_map map;
 	u32 before, after;
 	int i;
@@ -202,7 +203,7 @@ static void pci_state_legacy(struct kunit *test)
 	pci_restore_msi_state(pdev);
 	for (i = 0; i < 2; i++) {
 		KUNIT_EXPECT_EQ(test, igb_read_entry(igb, i, &msg), i == 1);
-		KUNIT_EXPECT_EQ(test, msg.address, was[i].address);
+		KUNIT_EXPECT_EQ(test, msi_msg_address(&msg), msi_msg_address(&was[i]));
 		KUNIT_EXPECT_EQ(test, msg.data, was[i].data);
 	}
 	pci_msix_free_irq(pdev, map);

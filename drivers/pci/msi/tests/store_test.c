@@ -14,6 +14,7 @@
 #include <linux/limits.h>
 #include <linux/minmax.h>
 #include <linux/moduleparam.h>
+#include <linux/msi.h>
 #include <linux/msi_table.h>
 #include <linux/mutex.h>
 #include <linux/pci.h>
@@ -75,10 +76,10 @@ static void igb_store_exit(struct kunit *test)
 
 static void igb_expect_cleared(struct kunit *test, u32 label)
 {
-	struct msi_message msg;
+	struct msi_msg msg;
 
 	KUNIT_EXPECT_TRUE_MSG(test, igb_read_entry(test->priv, label, &msg), "entry %u", label);
-	KUNIT_EXPECT_EQ_MSG(test, msg.address, 0, "entry %u", label);
+	KUNIT_EXPECT_EQ_MSG(test, msi_msg_address(&msg), 0, "entry %u", label);
 	KUNIT_EXPECT_EQ_MSG(test, msg.data, 0, "entry %u", label);
 }
 
@@ -88,7 +89,7 @@ static void igb_use_store(struct kunit *test, struct msi_table *table)
 	const struct msi_vector_request req = { .highest = MSI_LABEL_ANY };
 	struct msi_vector *vectors[8];
 	struct igb_test *igb = test->priv;
-	struct msi_message msg;
+	struct msi_msg msg;
 
 	igb->vectors[5].vector = msi_table_alloc_vector(table, 5);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, igb->vectors[5].vector);
@@ -169,7 +170,7 @@ struct igb_slow {
 	struct igb_test		*igb;
 	struct mutex		bus;
 	raw_spinlock_t		lock;
-	struct msi_message	msg[IGB_NR_MSIX];
+	struct msi_msg	msg[IGB_NR_MSIX];
 	unsigned long		masked;
 	unsigned long		dirty;
 };
@@ -179,7 +180,7 @@ static struct igb_slow *to_igb_slow(struct msi_vector *vector)
 	return msi_table_data(msi_vector_table(vector));
 }
 
-static void igb_slow_write_msg(struct msi_vector *vector, const struct msi_message *msg)
+static void igb_slow_write_msg(struct msi_vector *vector, const struct msi_msg *msg)
 {
 	struct igb_slow *slow = to_igb_slow(vector);
 	u32 label = msi_vector_label(vector);
@@ -219,7 +220,7 @@ static void igb_slow_lock(struct msi_table *table)
 static void igb_slow_unlock(struct msi_table *table)
 {
 	struct igb_slow *slow = msi_table_data(table);
-	struct msi_message msg[IGB_NR_MSIX];
+	struct msi_msg msg[IGB_NR_MSIX];
 	unsigned long masked, dirty;
 	u32 label;
 
@@ -236,8 +237,8 @@ static void igb_slow_unlock(struct msi_table *table)
 		/* A bus takes its time. */
 		usleep_range(20, 50);
 		writel(PCI_MSIX_ENTRY_CTRL_MASKBIT, entry + PCI_MSIX_ENTRY_VECTOR_CTRL);
-		writel(lower_32_bits(msg[label].address), entry + PCI_MSIX_ENTRY_LOWER_ADDR);
-		writel(upper_32_bits(msg[label].address), entry + PCI_MSIX_ENTRY_UPPER_ADDR);
+		writel(msg[label].address_lo, entry + PCI_MSIX_ENTRY_LOWER_ADDR);
+		writel(msg[label].address_hi, entry + PCI_MSIX_ENTRY_UPPER_ADDR);
 		writel(msg[label].data, entry + PCI_MSIX_ENTRY_DATA);
 		if (!(masked & BIT(label)))
 			writel(0, entry + PCI_MSIX_ENTRY_VECTOR_CTRL);
@@ -265,7 +266,7 @@ static void pci_store_slow(struct kunit *test)
 		.flags	= MSI_TABLE_UNREMAPPED,
 	};
 	struct igb_test *igb = test->priv;
-	struct msi_message before, after;
+	struct msi_msg before, after;
 	struct msi_table *table;
 	int cpus[2];
 
@@ -284,7 +285,7 @@ static void pci_store_slow(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, 0, msi_vector_get_msg(igb->vectors[7].vector, &before));
 		igb_move(test, 7, cpus);
 		KUNIT_EXPECT_EQ(test, 0, msi_vector_get_msg(igb->vectors[7].vector, &after));
-		KUNIT_EXPECT_EQ(test, before.address, after.address);
+		KUNIT_EXPECT_EQ(test, msi_msg_address(&before), msi_msg_address(&after));
 		KUNIT_EXPECT_EQ(test, before.data, after.data);
 	}
 	igb_free_store(test, table);
@@ -328,7 +329,7 @@ static void igb_inject(struct kunit *test, u32 label)
 {
 	struct igb_test *igb = test->priv;
 	int count = atomic_read(&igb->vectors[label].count);
-	struct msi_message msg;
+	struct msi_msg msg;
 
 	igb_expect_message(test, label);
 	igb_read_entry(igb, label, &msg);

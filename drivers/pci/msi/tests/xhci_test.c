@@ -17,6 +17,7 @@
 #include <linux/dma-mapping.h>
 #include <linux/iopoll.h>
 #include <linux/irq.h>
+#include <linux/msi.h>
 #include <linux/msi_table.h>
 #include <linux/pci.h>
 
@@ -93,7 +94,7 @@ struct xhci_test {
  */
 struct xhci_watcher {
 	struct msi_watcher	watcher;
-	struct msi_message	msg;
+	struct msi_msg	msg;
 	unsigned int		told;
 };
 
@@ -119,7 +120,7 @@ static unsigned int xhci_block(struct xhci_test *xhci)
 }
 
 /* The message of the block, as the device has it */
-static struct msi_message xhci_block_message(struct xhci_test *xhci)
+static struct msi_msg xhci_block_message(struct xhci_test *xhci)
 {
 	struct pci_dev *pdev = xhci->pdev;
 	u32 lo, hi;
@@ -128,7 +129,7 @@ static struct msi_message xhci_block_message(struct xhci_test *xhci)
 	pci_read_config_dword(pdev, pdev->msi_cap + PCI_MSI_ADDRESS_LO, &lo);
 	pci_read_config_dword(pdev, pdev->msi_cap + PCI_MSI_ADDRESS_HI, &hi);
 	pci_read_config_word(pdev, pdev->msi_cap + PCI_MSI_DATA_64, &data);
-	return (struct msi_message) { .address = (u64)hi << 32 | lo, .data = data };
+	return (struct msi_msg) { .address_lo = lo, .address_hi = hi, .data = data };
 }
 
 static void __iomem *xhci_oper(struct xhci_test *xhci)
@@ -431,7 +432,7 @@ static void msi_table_multi_batch(struct kunit *test)
 	const struct msi_vector_request all = { .highest = MSI_LABEL_ANY };
 	struct msi_vector *vectors[XHCI_NR_MSI], *left;
 	struct xhci_test *xhci = test->priv;
-	struct msi_message block, msg;
+	struct msi_msg block, msg;
 	struct msi_table *table;
 	int i, n;
 
@@ -452,10 +453,10 @@ static void msi_table_multi_batch(struct kunit *test)
 		xhci_request(test, vectors[i]);
 	}
 	block = xhci_block_message(xhci);
-	KUNIT_EXPECT_NE(test, block.address, 0);
+	KUNIT_EXPECT_NE(test, msi_msg_address(&block), 0);
 	for (i = 0; i < n; i++) {
 		KUNIT_EXPECT_EQ(test, msi_vector_get_msg(vectors[i], &msg), 0);
-		KUNIT_EXPECT_EQ(test, msg.address, block.address);
+		KUNIT_EXPECT_EQ(test, msi_msg_address(&msg), msi_msg_address(&block));
 		KUNIT_EXPECT_EQ(test, msg.data, block.data + i);
 		xhci_raise(test, i);
 	}
@@ -516,7 +517,7 @@ static void msi_table_multi_churn(struct kunit *test)
 static void msi_table_multi_first_freed(struct kunit *test)
 {
 	struct xhci_test *xhci = test->priv;
-	struct msi_message block, msg;
+	struct msi_msg block, msg;
 	struct msi_vector *v0, *v3;
 	struct msi_table *table;
 
@@ -534,10 +535,10 @@ static void msi_table_multi_first_freed(struct kunit *test)
 	xhci->vectors[0].vector = NULL;
 	msg = xhci_block_message(xhci);
 	/* The device would write to address 0. */
-	KUNIT_ASSERT_EQ(test, msg.address, block.address);
+	KUNIT_ASSERT_EQ(test, msi_msg_address(&msg), msi_msg_address(&block));
 	KUNIT_ASSERT_EQ(test, msg.data, block.data);
 	KUNIT_EXPECT_EQ(test, msi_vector_get_msg(v3, &msg), 0);
-	KUNIT_EXPECT_EQ(test, msg.address, block.address);
+	KUNIT_EXPECT_EQ(test, msi_msg_address(&msg), msi_msg_address(&block));
 	KUNIT_EXPECT_EQ(test, msg.data, block.data + 3);
 	xhci_raise(test, 3);
 
@@ -558,7 +559,7 @@ static void msi_table_multi_first_freed(struct kunit *test)
 static void msi_table_multi_first_unused(struct kunit *test)
 {
 	struct xhci_test *xhci = test->priv;
-	struct msi_message block, msg;
+	struct msi_msg block, msg;
 	struct msi_table *table;
 	struct msi_vector *v;
 
@@ -567,9 +568,9 @@ static void msi_table_multi_first_unused(struct kunit *test)
 	v = xhci_take(test, table, 4);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, msi_table_alloc_vector(table, 0));
 	block = xhci_block_message(xhci);
-	KUNIT_ASSERT_NE(test, block.address, 0);
+	KUNIT_ASSERT_NE(test, msi_msg_address(&block), 0);
 	KUNIT_EXPECT_EQ(test, msi_vector_get_msg(v, &msg), 0);
-	KUNIT_EXPECT_EQ(test, msg.address, block.address);
+	KUNIT_EXPECT_EQ(test, msi_msg_address(&msg), msi_msg_address(&block));
 	KUNIT_EXPECT_EQ(test, msg.data, block.data + 4);
 	xhci_raise(test, 4);
 
@@ -580,7 +581,7 @@ static void msi_table_multi_first_unused(struct kunit *test)
 	xhci_free(table, xhci);
 }
 
-static void xhci_notify(struct msi_watcher *watcher, const struct msi_message *msg)
+static void xhci_notify(struct msi_watcher *watcher, const struct msi_msg *msg)
 {
 	struct xhci_watcher *w = container_of(watcher, struct xhci_watcher, watcher);
 
@@ -594,7 +595,7 @@ static void msi_table_multi_watch(struct kunit *test)
 	struct xhci_watcher w3 = { .watcher.notify = xhci_notify }, other = w3;
 	struct xhci_test *xhci = test->priv;
 	struct msi_vector *v0, *v3;
-	struct msi_message block;
+	struct msi_msg block;
 	struct msi_table *table;
 	unsigned int cpu;
 
@@ -608,7 +609,7 @@ static void msi_table_multi_watch(struct kunit *test)
 	msi_vector_watch(v3, &other.watcher);
 	KUNIT_EXPECT_EQ(test, w3.told, 1);
 	KUNIT_EXPECT_EQ(test, other.told, 1);
-	KUNIT_EXPECT_EQ(test, w3.msg.address, block.address);
+	KUNIT_EXPECT_EQ(test, msi_msg_address(&w3.msg), msi_msg_address(&block));
 	KUNIT_EXPECT_EQ(test, w3.msg.data, block.data + 3);
 	msi_vector_unwatch(v3, &other.watcher);
 
@@ -616,8 +617,8 @@ static void msi_table_multi_watch(struct kunit *test)
 	msi_vector_free_irq(v0);
 	xhci->vectors[0].vector = NULL;
 	block = xhci_block_message(xhci);
-	KUNIT_EXPECT_NE(test, w3.msg.address, 0);
-	KUNIT_EXPECT_EQ(test, w3.msg.address, block.address);
+	KUNIT_EXPECT_NE(test, msi_msg_address(&w3.msg), 0);
+	KUNIT_EXPECT_EQ(test, msi_msg_address(&w3.msg), msi_msg_address(&block));
 	KUNIT_EXPECT_EQ(test, w3.msg.data, block.data + 3);
 	xhci_request(test, v0);
 	for_each_online_cpu(cpu) {
@@ -625,7 +626,7 @@ static void msi_table_multi_watch(struct kunit *test)
 		xhci_raise(test, 3);
 		xhci_raise(test, 0);
 		block = xhci_block_message(xhci);
-		KUNIT_EXPECT_EQ(test, w3.msg.address, block.address);
+		KUNIT_EXPECT_EQ(test, msi_msg_address(&w3.msg), msi_msg_address(&block));
 		KUNIT_EXPECT_EQ(test, w3.msg.data, block.data + 3);
 	}
 	KUNIT_EXPECT_EQ(test, other.told, 1);
@@ -638,6 +639,7 @@ static void msi_table_multi_watch(struct kunit *test)
 static void msi_table_multi_foreign_handler(struct kunit *test)
 {
 	struct xhci_test *xhci = test->priv;
+	struct msi_msg block;
 	struct msi_table *table;
 	struct msi_vector *v;
 
@@ -658,7 +660,8 @@ static void msi_table_multi_foreign_handler(struct kunit *test)
 		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 1);
 	}
 
-	KUNIT_EXPECT_NE(test, xhci_block_message(xhci).address, 0);
+	block = xhci_block_message(xhci);
+	KUNIT_EXPECT_NE(test, msi_msg_address(&block), 0);
 	xhci_raise(test, 0);
 	xhci_raise(test, 3);
 	xhci_take(test, table, 2);
