@@ -3,8 +3,8 @@
  * Parked vectors of MSI tables
  *
  * Nearly all of the time that it takes to allocate or free an interrupt goes
- * into its descriptor: memory, a kobject, the tree of descriptors, all under
- * global locks. So a vector which is freed keeps its interrupt for a while, and
+ * into its descriptor: memory, a kobject with its files, the tree of descriptors.
+ * So a vector which is freed keeps its interrupt for a while, and
  * whoever wants its label next gets that, reset to what it was when it was new.
  *
  * A parked interrupt is not activated: on x86 it holds the reservation of a CPU
