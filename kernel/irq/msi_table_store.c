@@ -29,7 +29,7 @@
 #undef MODULE_PARAM_PREFIX
 #define MODULE_PARAM_PREFIX	"msi_table."
 
-/* How many interrupts are allocated at a time, under locks of the irq core */
+/* How many interrupts are allocated at a time, with the lock of the root domain held */
 #define MSI_STORE_MAX_CHUNK	256U
 
 /* For how many vectors a parent makes room in advance, unless the driver says */

@@ -162,7 +162,7 @@ impl Message {
 impl From<bindings::msi_msg> for Message {
     #[inline]
     fn from(msg: bindings::msi_msg) -> Self {
-        // SAFETY: Each part is 32 bits, which the architecture may give a meaning of its own.
+        // SAFETY: All bytes of each part are initialized, and any value is a valid `u32`.
         let (low, high, data) = unsafe {
             (
                 msg.__bindgen_anon_1.address_lo,

@@ -1101,6 +1101,7 @@ static int bench_huge(struct bench_handle *handles, u32 size)
  * @dev:	Its device, when it has no table
  * @task:	The task
  * @done:	How often it has freed and allocated
+ * @error:	Why it could not any more
  */
 struct bench_task {
 	int			(*once)(struct bench_task *task);
@@ -1109,6 +1110,7 @@ struct bench_task {
 	struct device		*dev;
 	struct task_struct	*task;
 	u64			done;
+	int			error;
 };
 
 static int bench_table_once(struct bench_task *task)
@@ -1138,7 +1140,8 @@ static int bench_task_fn(void *data)
 	struct bench_task *task = data;
 
 	while (!kthread_should_stop()) {
-		if (task->once(task))
+		task->error = task->once(task);
+		if (task->error)
 			break;
 		WRITE_ONCE(task->done, task->done + 1);
 		cond_resched();
@@ -1152,6 +1155,7 @@ static int bench_tasks(struct bench_task *tasks, unsigned int n, u64 *per_second
 {
 	unsigned int cpu = cpumask_first(cpu_online_mask);
 	u64 begin, done = 0;
+	int error = 0;
 
 	for (unsigned int i = 0; i < n; i++) {
 		tasks[i].done = 0;
@@ -1171,11 +1175,13 @@ static int bench_tasks(struct bench_task *tasks, unsigned int n, u64 *per_second
 	for (unsigned int i = 0; i < n; i++)
 		done += READ_ONCE(tasks[i].done);
 	*per_second = div64_u64(done * NSEC_PER_SEC, ktime_get_raw_ns() - begin);
-	for (unsigned int i = 0; i < n; i++)
+	for (unsigned int i = 0; i < n; i++) {
 		kthread_stop(tasks[i].task);
+		error = error ? : tasks[i].error;
+	}
 	/* The irq core frees memory later. */
 	rcu_barrier();
-	return 0;
+	return error;
 }
 
 /* What one of @two does by itself, and both at a time */
@@ -1227,11 +1233,16 @@ static int bench_two_devices(struct device *a, struct device *b)
 	int ret;
 
 	dev_set_msi_domain(b, bench_parent);
-	ret = bench_mainline_create_on(a, 64, true) ? : bench_mainline_create_on(b, 64, true);
-	if (!ret)
+	ret = bench_mainline_create_on(a, 64, true);
+	if (ret)
+		return ret;
+
+	ret = bench_mainline_create_on(b, 64, true);
+	if (!ret) {
 		ret = bench_pair("mainline", "tasks-cold", two);
+		msi_remove_device_irq_domain(b, MSI_DEFAULT_DOMAIN);
+	}
 	msi_remove_device_irq_domain(a, MSI_DEFAULT_DOMAIN);
-	msi_remove_device_irq_domain(b, MSI_DEFAULT_DOMAIN);
 	return ret;
 }
 

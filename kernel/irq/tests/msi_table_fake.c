@@ -237,11 +237,24 @@ static struct msi_fake_irq *fake_alloc_irq(struct msi_fake_parent *parent)
 	return no_free_ptr(irq);
 }
 
+/* Another interrupt of the device can have the number from now on, and its name in msi_irqs/. */
+static bool fake_in_sysfs(unsigned int virq)
+{
+#ifdef CONFIG_SYSFS
+	struct msi_desc *desc = irq_get_msi_desc(virq);
+
+	return desc && desc->sysfs_attrs;
+#else
+	return false;
+#endif
+}
+
 static void fake_domain_free(struct irq_domain *domain, unsigned int virq, unsigned int nr_irqs)
 {
 	for (unsigned int i = 0; i < nr_irqs; i++) {
 		struct irq_data *data = irq_domain_get_irq_data(domain, virq + i);
 
+		WARN_ON(fake_in_sysfs(virq + i));
 		fake_free_irq(irq_data_get_irq_chip_data(data));
 		irq_domain_reset_irq_data(data);
 	}
@@ -583,7 +596,8 @@ int msi_fake_parent_inject(struct msi_fake_parent *parent, const struct msi_msg 
 
 	scoped_guard(rcu) {
 		irq = xa_load(&parent->irqs, msg->data);
-		if (!irq || !READ_ONCE(irq->active) || fake_irq_address(irq) != msi_msg_address(msg))
+		if (!irq || !READ_ONCE(irq->active) ||
+		    fake_irq_address(irq) != msi_msg_address(msg))
 			return -ENOENT;
 
 		if (READ_ONCE(irq->masked)) {

@@ -112,6 +112,12 @@ static void hostile_refused(struct msi_fake_parent *parent, u64 address, u32 dat
 	torture_count(TORTURE_REFUSED, 1);
 }
 
+/* So is that of an interrupt which is no more. */
+static void hostile_stale(const struct msi_msg *msg)
+{
+	hostile_refused(hostile.rig.parent, msi_msg_address(msg), msg->data, -ENOENT);
+}
+
 static bool hostile_is_ours(const struct msi_msg *msgs, u32 data)
 {
 	for (int i = 0; i < HOSTILE_VECTORS; i++) {
@@ -127,20 +133,19 @@ static void hostile_invent(struct rnd_state *rnd, const struct msi_msg *msgs)
 	for (int i = 0; i < 2000 && !torture_failed(); i++) {
 		const struct msi_msg *msg = &msgs[torture_below(rnd, HOSTILE_VECTORS)];
 		u32 data = msg->data ^ BIT(torture_below(rnd, 32));
+		u64 address = msi_msg_address(msg);
 
 		if (!(i % 3))
 			data = prandom_u32_state(rnd);
 		if (!hostile_is_ours(msgs, data))
-			hostile_refused(hostile.rig.parent, msi_msg_address(msg), data, -ENOENT);
-		hostile_refused(hostile.rig.parent, msi_msg_address(msg) ^ BIT_ULL(torture_below(rnd, 4)),
+			hostile_refused(hostile.rig.parent, address, data, -ENOENT);
+		hostile_refused(hostile.rig.parent, address ^ BIT_ULL(torture_below(rnd, 4)),
 				msg->data, -EINVAL);
-		hostile_refused(hostile.rig.parent,
-				msi_msg_address(msg) ^ BIT_ULL(24 + torture_below(rnd, 40)), msg->data,
-				-EINVAL);
+		hostile_refused(hostile.rig.parent, address ^ BIT_ULL(24 + torture_below(rnd, 40)),
+				msg->data, -EINVAL);
 		/* A CPU which the interrupt is not aimed at */
-		hostile_refused(hostile.rig.parent, msi_msg_address(msg) ^ BIT_ULL(23), msg->data,
-				-ENOENT);
-		hostile_refused(hostile.other, msi_msg_address(msg), msg->data, -EINVAL);
+		hostile_refused(hostile.rig.parent, address ^ BIT_ULL(23), msg->data, -ENOENT);
+		hostile_refused(hostile.other, address, msg->data, -EINVAL);
 		hostile_refused(hostile.rig.parent, 0, 0, -EINVAL);
 		hostile_refused(hostile.rig.parent, 0, msg->data, -EINVAL);
 		cond_resched();
@@ -162,16 +167,16 @@ static void hostile_messages(struct rnd_state *rnd)
 				 cpumask_of(cpumask_last(cpu_online_mask)));
 		msi_vector_get_msg(hostile.vectors[1], &moved);
 		if (!torture_msg_equal(&moved, &msgs[1]))
-			hostile_refused(rig->parent, msi_msg_address(&msgs[1]), msgs[1].data, -ENOENT);
+			hostile_stale(&msgs[1]);
 		msgs[1] = moved;
 	}
 
 	/* Of a vector without handler, of a vector which is freed, of no table */
 	msi_vector_free_irq(hostile.vectors[2]);
-	hostile_refused(rig->parent, msi_msg_address(&msgs[2]), msgs[2].data, -ENOENT);
+	hostile_stale(&msgs[2]);
 	for (int i = 3; i < HOSTILE_VECTORS; i++) {
 		msi_table_free_vector(rig->table, hostile.vectors[i]);
-		hostile_refused(rig->parent, msi_msg_address(&msgs[i]), msgs[i].data, -ENOENT);
+		hostile_stale(&msgs[i]);
 	}
 	torture_expect_hit(rig, 0, &hostile.hits[0]);
 	torture_expect_hit(rig, 1, &hostile.hits[1]);
@@ -180,7 +185,7 @@ static void hostile_messages(struct rnd_state *rnd)
 	hostile.vectors[3] = msi_table_alloc_vector(rig->table, 3);
 	if (torture_check(!IS_ERR(hostile.vectors[3]), "no vector: %pe", hostile.vectors[3])) {
 		for (int i = 2; i < HOSTILE_VECTORS; i++)
-			hostile_refused(rig->parent, msi_msg_address(&msgs[i]), msgs[i].data, -ENOENT);
+			hostile_stale(&msgs[i]);
 		torture_check(!torture_request(hostile.vectors[3], &hostile.hits[3]),
 			      "request_irq");
 		torture_expect_hit(rig, 3, &hostile.hits[3]);
@@ -188,7 +193,7 @@ static void hostile_messages(struct rnd_state *rnd)
 
 	torture_free_table(rig);
 	for (int i = 0; i < HOSTILE_VECTORS; i++)
-		hostile_refused(rig->parent, msi_msg_address(&msgs[i]), msgs[i].data, -ENOENT);
+		hostile_stale(&msgs[i]);
 }
 
 /* A flood of one vector, from a task and from a timer */

@@ -161,11 +161,11 @@ void model_check_msg(struct model *model, struct model_vector *v)
 	model_check(model, ret == (v->handler ? 0 : -EAGAIN), "label %u: get_msg: %d", v->label,
 		    ret);
 	model_check(model, torture_msg_valid(&msg) == !!v->handler,
-		    "label %u: message %llx:%x with%s handler", v->label, msi_msg_address(&msg), msg.data,
-		    v->handler ? "" : "out");
+		    "label %u: message %llx:%x with%s handler", v->label, msi_msg_address(&msg),
+		    msg.data, v->handler ? "" : "out");
 	model_check(model, torture_msg_equal(&msg, &slot.msg),
-		    "label %u: message %llx:%x, but %llx:%x in the store", v->label, msi_msg_address(&msg),
-		    msg.data, msi_msg_address(&slot.msg), slot.msg.data);
+		    "label %u: message %llx:%x, but %llx:%x in the store", v->label,
+		    msi_msg_address(&msg), msg.data, msi_msg_address(&slot.msg), slot.msg.data);
 	model_check(model, slot.inited && slot.inits == slot.exits + 1,
 		    "label %u: slot set up %u times, undone %u times", v->label, slot.inits,
 		    slot.exits);
@@ -182,8 +182,8 @@ void model_check_msg(struct model *model, struct model_vector *v)
 		if (watcher->on)
 			model_check(model, torture_msg_equal(&watcher->last, &msg),
 				    "label %u: watcher knows %llx:%x of %llx:%x", v->label,
-				    msi_msg_address(&watcher->last), watcher->last.data, msi_msg_address(&msg),
-				    msg.data);
+				    msi_msg_address(&watcher->last), watcher->last.data,
+				    msi_msg_address(&msg), msg.data);
 	}
 }
 

@@ -588,7 +588,8 @@ static bool igb_alive(struct igb_test *igb, struct igb_held *held)
 	if (held->way == IGB_STORE)
 		return !msi_vector_get_msg(held->vector, &msg) &&
 		       !msi_fake_store_read(held->store, 0, &slot) && !slot.masked &&
-		       msi_msg_address(&slot.msg) == msi_msg_address(&msg) && slot.msg.data == msg.data;
+		       msi_msg_address(&slot.msg) == msi_msg_address(&msg) &&
+		       slot.msg.data == msg.data;
 	if (!igb_ways[held->way].msix)
 		return igb_msi_on(igb) && !igb_msix_on(igb);
 
