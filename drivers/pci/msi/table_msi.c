@@ -18,9 +18,9 @@ static struct msi_desc *pci_msi_vector_desc(const struct msi_vector *vector)
 	return container_of_const(vector, struct pci_msi_vector, vector)->desc;
 }
 
-static void pci_msi_vector_set_irq(struct msi_vector *vector, unsigned int irq)
+static void pci_msi_vector_set_desc(struct msi_vector *vector, struct msi_desc *desc)
 {
-	container_of(vector, struct pci_msi_vector, vector)->desc = irq_get_msi_desc(irq);
+	container_of(vector, struct pci_msi_vector, vector)->desc = desc;
 }
 
 void pci_msi_table_disable(struct pci_msi_table *ptable)
@@ -150,11 +150,12 @@ static int pci_msix_table_alloc_dyn(struct pci_msi_table *ptable, struct msi_vec
 							  first + n - 1);
 			return ret;
 		}
-	}
 
-	for (unsigned int i = 0; i < n; i++)
-		pci_msi_vector_set_irq(vectors[i],
-				       msi_get_virq(&pdev->dev, vectors[i]->label));
+		for (unsigned int i = 0; i < n; i++)
+			pci_msi_vector_set_desc(vectors[i],
+						msi_domain_get_desc(&pdev->dev, MSI_DEFAULT_DOMAIN,
+								    first + i));
+	}
 	return n;
 }
 
@@ -226,7 +227,7 @@ static int pci_msi_table_take(struct pci_msi_table *ptable, struct msi_vector **
 
 		if (!irq)
 			break;
-		pci_msi_vector_set_irq(vectors[i], irq);
+		pci_msi_vector_set_desc(vectors[i], irq_get_msi_desc(irq));
 	}
 	ptable->live += i;
 	if (i)
