@@ -74,7 +74,7 @@ int msi_fake_parent_inject(struct msi_fake_parent *parent, const struct msi_msg 
  * @unmasks:	Number of unmask calls
  */
 struct msi_fake_slot {
-	struct msi_msg	msg;
+	struct msi_msg		msg;
 	bool			masked;
 	bool			inited;
 	void			*cookie;

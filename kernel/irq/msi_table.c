@@ -971,8 +971,6 @@ EXPORT_SYMBOL_GPL(msi_vector_unwatch);
  */
 void msi_table_changed(struct msi_table *table, const struct msi_desc *desc)
 {
-	struct msi_msg msg = desc->msg;
-	bool valid = msi_msg_valid(&msg);
 	struct msi_watcher *watcher;
 
 	/* Who begins to watch has the lock of the interrupt. */
@@ -981,14 +979,14 @@ void msi_table_changed(struct msi_table *table, const struct msi_desc *desc)
 
 	guard(raw_spinlock_irqsave)(&table->watch_lock);
 	hlist_for_each_entry(watcher, &table->watchers, node) {
-		struct msi_msg own = msg;
+		struct msi_msg msg = desc->msg;
 
 		if (msi_vector_desc(watcher->vector) != desc)
 			continue;
 		/* The device adds the message number to the data of multiple MSI. */
-		if (valid)
-			own.data += msi_vector_irq(watcher->vector) - desc->irq;
-		watcher->notify(watcher, &own);
+		if (msi_msg_valid(&msg))
+			msg.data += msi_vector_irq(watcher->vector) - desc->irq;
+		watcher->notify(watcher, &msg);
 	}
 }
 
