@@ -8,6 +8,7 @@
 #: make check     checkpatch, W=1, sparse, clippy, kernel-doc, rustfmt, rustdoc
 #: make docs      the guides as HTML
 #: make shell     a prompt in the guest; leaving it powers off
+#: make series    mails for git am, in build/series; CHECK=1 builds and tests each
 #: make apply     lay overlay and patches over the Linux 7.3 tree KDIR=
 #: make build     the kernel for make test, its modules and the initramfs
 #: make clean     remove what was built; make distclean the whole cache
@@ -45,6 +46,8 @@
 ##   N=                how many mutants are tried (100), 0 for all
 ##   SEED=             where random choices begin (default: anywhere)
 ##   QUICK=1           make bench: few rounds, to see that it works
+##   CHECK=1           make series: apply, check and compile each mail, with MSI tables and
+##                     without; the KUnit tests at the end of each part
 ##   KCSAN=1           make torture: with a kernel which looks for data races
 ##                     instead; without KASAN and Rust
 ##   KVM=1, KVM=0      boot with KVM, or without it. Unless told, make run and
@@ -58,7 +61,7 @@ ifeq ($(MSI_TABLE_CACHE),)
 MSI_TABLE_CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/msi_table
 endif
 export ARCH MSI_TABLE_CACHE KDIR LINUX_SOURCE MIRROR SECURITY_MIRROR SUITE TEST KVM V
-export DURATION N SEED QUICK KCSAN
+export DURATION N SEED QUICK KCSAN CHECK
 
 help:
 	@sed -n 's/^#: //p' Makefile
@@ -66,7 +69,7 @@ help:
 help-all:
 	@sed -n 's/^#[:#] \{0,1\}//p' Makefile
 
-targets := run build test coverage mutants bench torture check docs shell apply \
+targets := run build test coverage mutants bench torture check docs shell series apply \
 	   clean distclean
 $(targets):
 	@sh $(T)/harness.sh $@

@@ -28,7 +28,6 @@ struct msi_fake_parent;
  *				those with MSI_FLAG_PCI_MSI_STARTUP_PARENT
  * MSI_FAKE_NO_AFFINITY:	Can not move interrupts, as those with
  *				MSI_FLAG_NO_AFFINITY
- * MSI_FAKE_NO_RESERVATION:	Picks the CPU of an interrupt when it is allocated
  * MSI_FAKE_PCI_ONLY:		Serves no devices but those of PCI
  * MSI_FAKE_IMMUTABLE:		Messages do not change with the affinity, as with
  *				interrupt remapping
@@ -47,8 +46,7 @@ struct msi_fake_parent;
 #define MSI_FAKE_CONTIGUOUS	BIT(6)
 #define MSI_FAKE_STARTUP_PARENT	BIT(7)
 #define MSI_FAKE_NO_AFFINITY	BIT(8)
-#define MSI_FAKE_NO_RESERVATION	BIT(9)
-#define MSI_FAKE_ONE_DOMAIN	BIT(10)
+#define MSI_FAKE_ONE_DOMAIN	BIT(9)
 
 struct msi_fake_parent *msi_fake_parent_create(unsigned int nr_vectors, unsigned int flags);
 void msi_fake_parent_destroy(struct msi_fake_parent *parent);

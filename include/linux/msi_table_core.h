@@ -11,7 +11,6 @@
 #include <linux/list.h>
 #include <linux/msi.h>
 #include <linux/msi_table.h>
-#include <linux/rwsem.h>
 #include <linux/xarray.h>
 
 struct dentry;
@@ -22,32 +21,22 @@ struct dentry;
  * @cookie:		From msi_vector_request::cookie or cookies
  * @dev_id:		dev_id of the handler which the core installed; that of others
  *			which share the interrupt are in msi_table::shared
- * @parked_node:	In msi_table::parked, while @parked
  * @label:		Label, which is also the hwirq in the table's irq domain
  * @live:		Allocated, and its backend is done with that
  * @requested:		The core installed a handler
  * @shared:		Others may install a handler, too
- * @recyclable:		The interrupt was like msi_table::fresh when it was allocated
- * @parked:		Free, and kept for the next who wants its label
  *
  * There may be a million of them. The backend's part follows, and with it all
  * of a store's vector has 128 bytes.
  */
 struct msi_vector {
 	struct msi_table		*table;
-	union {
-		struct {
-			void		*cookie;
-			void		*dev_id;
-		};
-		struct list_head	parked_node;
-	};
+	void				*cookie;
+	void				*dev_id;
 	u32				label;
 	bool				live : 1;
 	bool				requested : 1;
 	bool				shared : 1;
-	bool				recyclable : 1;
-	bool				parked : 1;
 };
 
 /**
@@ -57,8 +46,7 @@ struct msi_vector {
  * @vector_size:	Size of the structure which begins with &struct msi_vector
  * @desc:		The MSI descriptor of a vector
  * @alloc:		Allocate the interrupts of vectors with consecutive labels,
- *			whose table, label and cookie are set. Calls
- *			msi_table_note_fresh() for each when there is no affinity.
+ *			whose table, label and cookie are set.
  *			Returns how many were allocated, the first ones, or an
  *			error when there was none, and nothing has changed. @lowest
  *			is the lowest label which would have done. The first allocation
@@ -70,11 +58,7 @@ struct msi_vector {
  * @enable:		Optional. As msi_table_enable() says
  * @free:		Free the interrupts of vectors, which have no handler any
  *			more, in any order of labels. Also called for a batch
- *			which fails half way, and for parked vectors.
- * @retire:		A vector was parked: its interrupt is cut off. Undoes the
- *			rest of @alloc, but for the interrupt.
- * @revive:		A parked vector is wanted again. Calls msi_irq_unpark(), and
- *			leaves everything as @alloc does.
+ *			which fails half way.
  * @restore:		Write messages and masks to the device again.
  * @restore_vector:	The same, of one vector
  * @destroy:		Undo the rest of the table's creation and free it. All
@@ -95,8 +79,6 @@ struct msi_table_backend {
 	int		(*enable)(struct msi_table *table, unsigned int nr);
 	void		(*free)(struct msi_table *table, struct msi_vector **vectors,
 				unsigned int n);
-	void		(*retire)(struct msi_vector *vector);
-	int		(*revive)(struct msi_vector *vector);
 	void		(*restore)(struct msi_table *table);
 	void		(*restore_vector)(struct msi_vector *vector);
 	void		(*destroy)(struct msi_table *table);
@@ -111,19 +93,12 @@ struct msi_table_backend {
  * @size:	Number of labels, 0 if unlimited
  * @dynamic:	Vectors can be allocated whenever there is one
  * @uncommitted:	The backend is to hear of the next allocation which succeeds
- * @recycle:	Free vectors are parked
- * @labels:	Label to &struct msi_vector. A parked vector has %XA_FREE_MARK,
- *		which makes its label a free one. Whoever uses a vector he found
- *		here holds the lock.
- * @parked:	Parked vectors, protected by the lock of @labels
- * @nr_parked:	How many there are
- * @late:	How many interrupts of parked vectors have arrived
- * @trim_sem:	Held for writing while parked vectors are given back
- * @fresh:	What each interrupt was like before a driver got it
+ * @labels:	Label to &struct msi_vector. Whoever uses a vector he found here
+ *		holds the lock.
  * @watchers:	List of &struct msi_watcher
  * @shared:	List of &struct msi_shared_handler
- * @watch_lock:	Protects @watchers, @shared, and @fresh while it is unknown; nests in
- *		the locks of interrupt descriptors
+ * @watch_lock:	Protects @watchers and @shared; nests in the locks of interrupt
+ *		descriptors
  * @node:	In the list of all tables
  * @devres:	The device resource which frees the table on unbind
  * @debugfs:	File in debugfs
@@ -136,13 +111,7 @@ struct msi_table {
 	u32					size;
 	bool					dynamic;
 	bool					uncommitted;
-	bool					recycle;
 	struct xarray				labels;
-	struct list_head			parked;
-	unsigned int				nr_parked;
-	atomic_t				late;
-	struct rw_semaphore			trim_sem;
-	struct irq_desc_state			fresh;
 	struct hlist_head			watchers;
 	struct hlist_head			shared;
 	raw_spinlock_t				watch_lock;
@@ -156,8 +125,6 @@ struct msi_table {
 int msi_table_register(struct msi_table *table);
 void msi_table_unregister(struct msi_table *table);
 void msi_table_changed(struct msi_table *table, const struct msi_desc *desc);
-void msi_table_note_fresh(struct msi_vector *vector);
-void msi_irq_unpark(struct msi_vector *vector, void (*silence)(struct msi_vector *vector));
 
 static inline struct msi_desc *msi_vector_desc(const struct msi_vector *vector)
 {

@@ -62,8 +62,6 @@ int msi_table_register(struct msi_table *table)
 	int ret;
 
 	xa_init_flags(&table->labels, XA_FLAGS_ALLOC);
-	init_rwsem(&table->trim_sem);
-	INIT_LIST_HEAD(&table->parked);
 	raw_spin_lock_init(&table->watch_lock);
 
 	guard(mutex)(&msi_tables_mutex);
@@ -140,8 +138,6 @@ void msi_table_free(struct msi_table *table)
 	if (!table)
 		return;
 
-	table->recycle = false;
-	msi_table_trim(table);
 	msi_table_free_all(table);
 	msi_table_unregister(table);
 	table->backend->destroy(table);
@@ -158,51 +154,27 @@ static void msi_vector_release(struct msi_vector *vector)
 /* Undoes msi_table_take_vectors() */
 static void msi_vectors_put_back(struct msi_vector **vectors, unsigned int n)
 {
-	for (unsigned int i = 0; i < n; i++) {
-		if (vectors[i]->parked)
-			msi_table_put_parked(vectors[i]);
-		else
-			msi_vector_release(vectors[i]);
-	}
+	for (unsigned int i = 0; i < n; i++)
+		msi_vector_release(vectors[i]);
 }
 
-/* The lowest free label: the vector which is parked there, or a new one */
+/* A new vector at the lowest free label */
 static struct msi_vector *msi_table_take(struct msi_table *table, u32 lowest, u32 highest)
 {
-	bool need_new = !READ_ONCE(table->nr_parked);
-	struct msi_vector *new = NULL, *parked;
-	XA_STATE(xas, &table->labels, lowest);
+	struct msi_vector *vector = kzalloc(table->backend->vector_size, GFP_KERNEL);
+	int ret;
 
-	do {
-		if (need_new) {
-			new = kzalloc(table->backend->vector_size, GFP_KERNEL);
-			if (!new)
-				return ERR_PTR(-ENOMEM);
-			new->table = table;
-			need_new = false;
-		}
+	if (!vector)
+		return ERR_PTR(-ENOMEM);
 
-		xas_lock(&xas);
-		xas_set(&xas, lowest);
-		parked = xas_find_marked(&xas, highest, XA_FREE_MARK);
-		if (xas.xa_node == XAS_RESTART) {
-			xas_set_err(&xas, -EBUSY);
-		} else if (parked) {
-			msi_table_take_parked(parked, &xas);
-		} else if (new) {
-			new->label = xas.xa_index;
-			xas_store(&xas, new);
-			xas_clear_mark(&xas, XA_FREE_MARK);
-		} else {
-			need_new = true;
-		}
-		xas_unlock(&xas);
-	} while (need_new || xas_nomem(&xas, GFP_KERNEL));
-
-	if (!parked && !xas_error(&xas))
-		return new;
-	kfree(new);
-	return parked ? : ERR_PTR(xas_error(&xas));
+	vector->table = table;
+	ret = xa_alloc(&table->labels, &vector->label, vector, XA_LIMIT(lowest, highest),
+		       GFP_KERNEL);
+	if (ret) {
+		kfree(vector);
+		return ERR_PTR(ret);
+	}
+	return vector;
 }
 
 /* Vectors at the lowest free labels, at least @min of them, without an interrupt */
@@ -214,7 +186,6 @@ static int msi_table_take_vectors(struct msi_table *table, const struct msi_vect
 	unsigned int n = 0;
 	int ret = -EBUSY;
 
-	guard(rwsem_read)(&table->trim_sem);
 	while (n < max && lowest <= highest) {
 		struct msi_vector *vector = msi_table_take(table, lowest, highest);
 
@@ -232,34 +203,6 @@ static int msi_table_take_vectors(struct msi_table *table, const struct msi_vect
 	return ret ? : -EBUSY;
 }
 
-/* Makes new vectors, without an interrupt, of parked ones */
-static unsigned int msi_table_drop_parked(struct msi_table *table, struct msi_vector **vectors,
-					  unsigned int n)
-{
-	unsigned int dropped = 0;
-
-	for (unsigned int i = 0; i < n; i++) {
-		if (!vectors[i]->parked)
-			continue;
-		table->backend->free(table, &vectors[i], 1);
-		vectors[i]->parked = false;
-		vectors[i]->recyclable = false;
-		dropped++;
-	}
-	return dropped;
-}
-
-/* How many interrupts can be had at a time, at the beginning of @vectors */
-static unsigned int msi_table_next_run(struct msi_vector **vectors, unsigned int n)
-{
-	unsigned int run = 1;
-
-	n = msi_vectors_run(vectors, n);
-	while (!vectors[0]->parked && run < n && !vectors[run]->parked)
-		run++;
-	return run;
-}
-
 static void msi_table_commit(struct msi_table *table)
 {
 	if (READ_ONCE(table->uncommitted))
@@ -271,40 +214,21 @@ static int msi_table_alloc_irqs(struct msi_table *table, const struct msi_vector
 				unsigned int min, unsigned int n, struct msi_vector **vectors)
 {
 	const struct irq_affinity_desc *affinity = req->affinity;
-	bool single = false, trimmed = false;
+	bool single = false;
 	unsigned int done = 0;
 	int ret = 0;
 
-	/* Only a new interrupt can have an affinity from the beginning. */
-	if (affinity)
-		msi_table_drop_parked(table, vectors, n);
-
 	while (done < n) {
-		unsigned int run = single ? 1 : msi_table_next_run(vectors + done, n - done);
-		int given_back = msi_tables_nr_given_back();
-		unsigned int dropped;
+		unsigned int run = single ? 1 : msi_vectors_run(vectors + done, n - done);
 
-		if (vectors[done]->parked)
-			ret = msi_vector_unpark(vectors[done]) ? : 1;
-		else
-			ret = table->backend->alloc(table, vectors + done, run, req->lowest,
-						    affinity ? affinity + done : NULL);
-		if (ret > 0) {
+		ret = table->backend->alloc(table, vectors + done, run, req->lowest,
+					    affinity ? affinity + done : NULL);
+		if (ret > 0)
 			done += ret;
-		} else if (run > 1) {
+		else if (run > 1)
 			single = true;
-		} else if (!trimmed && (ret == -ENOSPC || ret == -ENOMEM)) {
-			/*
-			 * Perhaps it is the parked ones, of any table, that are in the
-			 * way. Somebody else may be giving them back already.
-			 */
-			trimmed = true;
-			dropped = msi_table_drop_parked(table, vectors + done, n - done);
-			if (!msi_tables_give_back(ret, given_back) && !dropped)
-				break;
-		} else {
+		else
 			break;
-		}
 	}
 	if (done >= min) {
 		msi_table_commit(table);
@@ -529,24 +453,12 @@ static void msi_vector_shutdown(struct msi_vector *vector, struct irq_desc *desc
 		msi_vector_drop_watchers(vector);
 }
 
-/**
- * msi_table_discard - Free vectors for good, with their interrupts and labels
- * @table:	The table
- * @vectors:	Vectors without a handler
- * @n:		How many
- *
- * Context: May sleep.
- */
-void msi_table_discard(struct msi_table *table, struct msi_vector **vectors, unsigned int n)
+/* Frees vectors without a handler, with their interrupts and labels */
+static void msi_table_discard(struct msi_table *table, struct msi_vector **vectors,
+			      unsigned int n)
 {
-	if (!n)
-		return;
-
-	for (unsigned int i = 0; i < n; i++) {
-		if (!vectors[i]->parked)
-			trace_msi_vector_free(table, vectors[i]->label,
-					      msi_vector_irq(vectors[i]));
-	}
+	for (unsigned int i = 0; i < n; i++)
+		trace_msi_vector_free(table, vectors[i]->label, msi_vector_irq(vectors[i]));
 
 	/* None of them is live. Whoever shows one in debugfs has it locked. */
 	xa_lock(&table->labels);
@@ -570,7 +482,7 @@ void msi_table_discard(struct msi_table *table, struct msi_vector **vectors, uns
  */
 void msi_table_free_vectors(struct msi_table *table, struct msi_vector **vectors, unsigned int n)
 {
-	unsigned int i, first = 0;
+	unsigned int i;
 
 	/* Here, and not one by one below: the same vector may be there twice. */
 	for (i = 0; i < n; i++) {
@@ -584,16 +496,9 @@ void msi_table_free_vectors(struct msi_table *table, struct msi_vector **vectors
 		vectors[i]->live = false;
 	}
 
-	for (i = 0; i < n; i++) {
-		struct irq_desc *desc = irq_to_desc(msi_vector_irq(vectors[i]));
-
-		msi_vector_shutdown(vectors[i], desc);
-		if (!msi_vector_park(vectors[i], desc))
-			continue;
-		msi_table_discard(table, vectors + first, i - first);
-		first = i + 1;
-	}
-	msi_table_discard(table, vectors + first, n - first);
+	for (i = 0; i < n; i++)
+		msi_vector_shutdown(vectors[i], irq_to_desc(msi_vector_irq(vectors[i])));
+	msi_table_discard(table, vectors, n);
 }
 EXPORT_SYMBOL_GPL(msi_table_free_vectors);
 

@@ -11,18 +11,6 @@ void msi_mmio_mask_all(const struct msi_mmio_layout *layout, u32 size);
 bool msi_mmio_layout_valid(const struct msi_mmio_layout *layout, u32 size);
 extern const struct msi_table_ops msi_mmio_ops;
 
-void msi_vector_note_fresh(struct msi_vector *vector, struct irq_desc *desc);
-bool msi_vector_park(struct msi_vector *vector, struct irq_desc *desc);
-int msi_vector_unpark(struct msi_vector *vector);
-void msi_table_take_parked(struct msi_vector *vector, struct xa_state *xas);
-void msi_table_put_parked(struct msi_vector *vector);
-void msi_table_trim(struct msi_table *table);
-void msi_table_discard(struct msi_table *table, struct msi_vector **vectors, unsigned int n);
-void msi_tables_trim(void);
-struct shrinker;
-struct shrink_control;
-unsigned long msi_tables_shrink(struct shrinker *shrinker, struct shrink_control *sc);
-extern unsigned int msi_table_max_parked;
 extern bool msi_stores_unremapped;
 extern struct mutex msi_tables_mutex;
 extern struct list_head msi_tables;

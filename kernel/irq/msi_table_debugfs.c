@@ -60,8 +60,6 @@ static void msi_table_show_head(struct seq_file *m, struct msi_table *table)
 	seq_printf(m, "name:    %s\n", table->name);
 	seq_printf(m, "size:    %u\n", table->size);
 	seq_printf(m, "live:    %u\n", msi_table_count_live(table));
-	seq_printf(m, "parked:  %u\n", READ_ONCE(table->nr_parked));
-	seq_printf(m, "late:    %u\n", atomic_read(&table->late));
 	seq_puts(m, "     label    irq address            data            count affinity\n");
 }
 

@@ -293,7 +293,7 @@ static void msi_store_silence(struct msi_vector *vector)
  * reserve it holds a reservation until then.
  */
 static void msi_store_init_irq(struct msi_store *store, struct msi_vector *vector,
-			       unsigned int irq, bool fresh)
+			       unsigned int irq)
 {
 	irq_debugfs_copy_devname(irq, store->table.dev);
 
@@ -306,8 +306,6 @@ static void msi_store_init_irq(struct msi_store *store, struct msi_vector *vecto
 		/* There is no message to update before the interrupt is activated. */
 		irqd_set_affinity_on_activate(data);
 		msi_store_silence(vector);
-		if (fresh)
-			msi_vector_note_fresh(vector, scoped_irqdesc);
 	}
 }
 
@@ -366,7 +364,7 @@ static int msi_store_alloc_irqs(struct msi_store *store, struct msi_vector **vec
 	msi_store_copy_doorbell(vectors, n);
 	msi_store_lock(store);
 	for (unsigned int i = 0; i < n; i++)
-		msi_store_init_irq(store, vectors[i], virq + i, !affinity);
+		msi_store_init_irq(store, vectors[i], virq + i);
 	msi_store_unlock(store);
 
 	ret = msi_store_add_sysfs(store, vectors, n);
@@ -489,47 +487,15 @@ static void msi_store_free(struct msi_table *table, struct msi_vector **vectors,
 	struct msi_store *store = to_msi_store(table);
 	unsigned int i, step;
 
-	for (i = 0; i < n; i++) {
-		if (!vectors[i]->parked)
-			msi_store_remove_sysfs(vectors[i]);
-	}
+	for (i = 0; i < n; i++)
+		msi_store_remove_sysfs(vectors[i]);
 
 	for (i = 0; i < n; i += step) {
 		step = msi_store_irq_run(vectors + i, n - i);
 		irq_domain_free_irqs(msi_vector_irq(vectors[i]), step);
 	}
 
-	for (i = 0; i < n; i++) {
-		if (!vectors[i]->parked)
-			msi_store_exit_vectors(store, vectors + i, 1);
-	}
-}
-
-static void msi_store_retire(struct msi_vector *vector)
-{
-	msi_store_remove_sysfs(vector);
-	msi_store_exit_vectors(to_msi_store(vector->table), &vector, 1);
-}
-
-static int msi_store_revive(struct msi_vector *vector)
-{
-	struct msi_store *store = to_msi_store(vector->table);
-	int ret;
-
-	ret = msi_store_init_vectors(store, &vector, 1);
-	if (ret)
-		return ret;
-
-	ret = msi_store_add_sysfs(store, &vector, 1);
-	if (ret) {
-		msi_store_exit_vectors(store, &vector, 1);
-		return ret;
-	}
-
-	msi_store_lock(store);
-	msi_irq_unpark(vector, msi_store_silence);
-	msi_store_unlock(store);
-	return 0;
+	msi_store_exit_vectors(store, vectors, n);
 }
 
 /*
@@ -607,8 +573,6 @@ static const struct msi_table_backend msi_store_backend = {
 	.desc		= msi_store_vector_desc,
 	.alloc		= msi_store_alloc,
 	.free		= msi_store_free,
-	.retire		= msi_store_retire,
-	.revive		= msi_store_revive,
 	.restore	= msi_store_restore,
 	.restore_vector	= msi_store_restore_one,
 	.destroy	= msi_store_destroy,
@@ -848,7 +812,6 @@ struct msi_table *msi_allocate_table(struct device *dev, const struct msi_table_
 	store->table.name = store->name;
 	store->table.data = info->data;
 	store->table.size = info->size;
-	store->table.recycle = parent->msi_parent_ops->supported_flags & MSI_FLAG_RESERVATION_MODE;
 
 	ret = msi_table_register(&store->table);
 	if (ret)

@@ -168,11 +168,7 @@ static int pci_msix_table_alloc(struct pci_msi_table *ptable, struct msi_vector 
 	if (ret < 0 && !was_enabled)
 		pci_msi_table_disable(ptable);
 
-	for (int i = 0; i < ret; i++) {
-		ptable->live++;
-		if (!affinity)
-			msi_table_note_fresh(vectors[i]);
-	}
+	ptable->live += max(ret, 0);
 	return ret;
 }
 
@@ -199,20 +195,6 @@ void pci_msi_table_end(struct pci_msi_table *ptable)
 		ptable->settled = false;
 		pci_intx_for_msi(pdev, 1);
 	}
-}
-
-static void pci_msix_table_retire(struct msi_vector *vector)
-{
-	msi_sysfs_remove_desc(vector->table->dev, msi_vector_desc(vector));
-}
-
-static int pci_msix_table_revive(struct msi_vector *vector)
-{
-	int ret = msi_sysfs_populate_desc(vector->table->dev, msi_vector_desc(vector));
-
-	if (!ret)
-		msi_irq_unpark(vector, NULL);
-	return ret;
 }
 
 /* The first of @n vectors, as far as there are interrupts for them */
@@ -391,8 +373,6 @@ static const struct msi_table_backend pci_msix_table_backend = {
 	.commit		= pci_table_commit,
 	.enable		= pci_table_enable,
 	.free		= pci_table_free,
-	.retire		= pci_msix_table_retire,
-	.revive		= pci_msix_table_revive,
 	.restore	= pci_msi_table_restore,
 	.restore_vector	= pci_msix_table_restore_vector,
 	.destroy	= pci_table_destroy,
@@ -420,13 +400,9 @@ int pci_msi_table_choose(struct pci_msi_table *ptable, unsigned int kinds)
 	int nr_msix = supported && kinds & MSI_TABLE_MSIX ? pci_msix_vec_count(pdev) : -EINVAL;
 	int nr_msi = supported && kinds & MSI_TABLE_MSI ? pci_msi_vec_count(pdev) : -EINVAL;
 
-	ptable->table.recycle = false;
 	if (nr_msix > 0 && pci_msi_domain_supports(pdev, MSI_FLAG_PCI_MSIX, ALLOW_LEGACY)) {
-		bool dynamic = pci_msix_can_alloc_dyn(pdev);
-
-		ptable->table.recycle = dynamic &&
-			pci_msi_domain_supports(pdev, MSI_FLAG_RESERVATION_MODE, DENY_LEGACY);
-		pci_table_become(ptable, &pci_msix_table_backend, nr_msix, dynamic);
+		pci_table_become(ptable, &pci_msix_table_backend, nr_msix,
+				 pci_msix_can_alloc_dyn(pdev));
 		return 0;
 	}
 	if (nr_msi > 0 && pci_msi_domain_supports(pdev, 0, ALLOW_LEGACY)) {

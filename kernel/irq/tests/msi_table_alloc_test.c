@@ -314,7 +314,7 @@ static void alloc_find(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, msi_table_next(ctx->table, NULL));
 	for (unsigned int i = 0; i < ARRAY_SIZE(labels); i++)
 		vectors[i] = mtt_alloc(test, labels[i]);
-	/* What is parked is not there. */
+	/* What was freed is not there. */
 	msi_table_free_vector(ctx->table, mtt_alloc(test, 3));
 	msi_table_free_vector(ctx->table, mtt_alloc(test, 9));
 

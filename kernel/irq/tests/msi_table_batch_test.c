@@ -641,22 +641,6 @@ static void batch_free_across(struct kunit *test)
 	}
 }
 
-/* The same in a table which keeps nothing for reuse: freed in that very order */
-static void batch_free_unparked(struct kunit *test)
-{
-	static void (* const tests[])(struct kunit *test) = {
-		batch_free_in_any_order, batch_free_in_parts, batch_free_with_replaced_members,
-		batch_free_interleaved, batch_free_across,
-	};
-	struct mtt_ctx *ctx = test->priv;
-
-	mtt_limit_parked(test, 0);
-	for (unsigned int i = 0; i < ARRAY_SIZE(tests); i++) {
-		tests[i](test);
-		msi_table_free(ctx->table);
-	}
-}
-
 static void batch_free_foreign_handler(struct kunit *test)
 {
 	struct mtt_batch *batch;
@@ -780,7 +764,6 @@ static struct kunit_case mtt_batch_cases[] = {
 	KUNIT_CASE(batch_free_with_replaced_members),
 	KUNIT_CASE(batch_free_interleaved),
 	KUNIT_CASE(batch_free_across),
-	KUNIT_CASE_PARAM(batch_free_unparked, mtt_variant_gen_params),
 	KUNIT_CASE_PARAM(batch_free_foreign_handler, mtt_variant_gen_params),
 	KUNIT_CASE(batch_goes_with_table),
 	KUNIT_CASE(batch_shows_in_sysfs),

@@ -122,8 +122,7 @@ static bool bench_init_dev_msi_info(struct device *dev, struct irq_domain *domai
 }
 
 static const struct msi_parent_ops bench_msi_parent_ops = {
-	.supported_flags	= MSI_GENERIC_FLAGS_MASK | MSI_FLAG_IMS | MSI_FLAG_MULTI_DOMAIN |
-				  MSI_FLAG_RESERVATION_MODE,
+	.supported_flags	= MSI_GENERIC_FLAGS_MASK | MSI_FLAG_IMS | MSI_FLAG_MULTI_DOMAIN,
 	.required_flags		= MSI_FLAG_USE_DEF_DOM_OPS | MSI_FLAG_USE_DEF_CHIP_OPS,
 	.chip_flags		= MSI_CHIP_FLAG_SET_ACK,
 	.bus_select_token	= DOMAIN_BUS_NEXUS,
@@ -881,16 +880,9 @@ static int bench_grow(struct bench *bench, u32 live)
 	return ret;
 }
 
-/* As msi_table.max_parked= does */
-static void bench_recycle(bool on)
-{
-	msi_table_max_parked = on ? 64 : 0;
-}
-
 /* After a failure a handle may be none, and all is left as it is. */
 static int bench_finish(struct bench *bench, int ret)
 {
-	bench_recycle(false);
 	while (!ret && bench->live) {
 		bench->side->free(&bench->handles[--bench->live]);
 		if (!(bench->live % 1024))
@@ -906,7 +898,6 @@ static int bench_level(struct bench *bench, u32 live)
 	bool table = bench->side->is_table;
 	int ret = 0;
 
-	bench_recycle(false);
 	if (bench->live < live)
 		ret = bench_grow(bench, live);
 	if (ret)
@@ -918,7 +909,6 @@ static int bench_level(struct bench *bench, u32 live)
 	if (ret || bench->side == &bench_core)
 		return ret;
 
-	bench_recycle(true);
 	if (table)
 		ret = bench_batch(bench, "batch-again");
 	for (unsigned int want = BENCH_ANY; !ret && want <= BENCH_RANGE; want++) {
@@ -981,7 +971,6 @@ static int bench_run_msix(const struct bench_side *side, int (*whole)(unsigned i
 
 	pr_info("%s\n", side->name);
 	prandom_seed_state(&bench_rnd, BENCH_SEED);
-	bench_recycle(false);
 	ret = bench_whole(side, whole) ? : side->create(0, true);
 	if (ret)
 		return ret;
@@ -1077,7 +1066,6 @@ static int bench_huge(struct bench_handle *handles, u32 size)
 
 	prandom_seed_state(&bench_rnd, BENCH_SEED);
 	bench_next_hwirq = 0;
-	bench_recycle(false);
 	ret = bench_table_create(size, false) ? :
 	      bench_lowest(&bench, "range-0", size) ? :
 	      bench_fill(&bench, size / 2) ? :
@@ -1201,27 +1189,18 @@ static int bench_pair(const char *side, const char *what, struct bench_task *two
 }
 
 /* New interrupts are what drivers get, with entries in sysfs. */
-static int bench_two_tables(bool recycle)
+static int bench_two_tables(void)
 {
-	struct msi_table *a __free(msi_table) = bench_new_table("a", 64, !recycle);
-	struct msi_table *b __free(msi_table) = bench_new_table("b", 64, !recycle);
+	struct msi_table *a __free(msi_table) = bench_new_table("a", 64, true);
+	struct msi_table *b __free(msi_table) = bench_new_table("b", 64, true);
 	struct bench_task two[] = {
 		{ .once = bench_table_once, .table = a },
 		{ .once = bench_table_once, .table = b },
 	};
-	struct bench_task same[] = {
-		{ .once = bench_table_once, .table = a },
-		{ .once = bench_table_once, .table = a, .lowest = 32 },
-	};
 
 	if (IS_ERR(a) || IS_ERR(b))
 		return -ENOMEM;
-
-	bench_recycle(recycle);
-	if (!recycle)
-		return bench_pair("table", "tasks-cold", two);
-	return bench_pair("table", "tasks-churn", two) ? :
-	       bench_pair("table", "tasks-churn-same", same);
+	return bench_pair("table", "tasks-cold", two);
 }
 
 static int bench_two_devices(struct device *a, struct device *b)
@@ -1253,8 +1232,7 @@ static int bench_two_tasks(void)
 
 	if (!other)
 		return -ENOMEM;
-	ret = bench_two_tables(true) ? : bench_two_tables(false) ? :
-	      bench_two_devices(&bench_faux->dev, &other->dev);
+	ret = bench_two_tables() ? : bench_two_devices(&bench_faux->dev, &other->dev);
 	faux_device_destroy(other);
 	return ret;
 }

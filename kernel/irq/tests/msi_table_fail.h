@@ -33,7 +33,6 @@
 #include <linux/slab.h>
 #include <linux/xarray.h>
 
-#include "msi_table_parked.h"
 
 /* An end for a loop which would not find one */
 #define MSI_FAIL_MAX_POINTS	5000
@@ -120,13 +119,12 @@ static inline void msi_fail_init_irqs(void)
 	}
 }
 
-/* Those which somebody has */
 static inline int msi_fail_irqs(void)
 {
 	int n = 0;
 
 	for (unsigned int irq = 0; irq < msi_fail_irq_limit; irq++)
-		n += irq_get_irq_data(irq) && !msi_irq_is_parked(irq);
+		n += !!irq_get_irq_data(irq);
 	return n;
 }
 

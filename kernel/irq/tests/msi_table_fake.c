@@ -43,8 +43,7 @@
 #define FAKE_FLAGS	(MSI_FAKE_NO_IMS | MSI_FAKE_MASK_PARENT | MSI_FAKE_PCI_ONLY |	\
 			 MSI_FAKE_IMMUTABLE | MSI_FAKE_SINGLE | MSI_FAKE_NO_DYN |	\
 			 MSI_FAKE_CONTIGUOUS | MSI_FAKE_STARTUP_PARENT |		\
-			 MSI_FAKE_NO_AFFINITY | MSI_FAKE_NO_RESERVATION |		\
-			 MSI_FAKE_ONE_DOMAIN)
+			 MSI_FAKE_NO_AFFINITY | MSI_FAKE_ONE_DOMAIN)
 
 /* Unlike any label a test is likely to use */
 #define FAKE_FIRST_HWIRQ	0xfa000
@@ -369,8 +368,8 @@ static bool fake_init_dev_msi_info(struct device *dev, struct irq_domain *domain
  * @nr_vectors:	How many interrupts can be allocated from it at a time
  * @flags:	Any of %MSI_FAKE_NO_IMS, %MSI_FAKE_MASK_PARENT, %MSI_FAKE_STARTUP_PARENT,
  *		%MSI_FAKE_PCI_ONLY, %MSI_FAKE_IMMUTABLE, %MSI_FAKE_SINGLE,
- *		%MSI_FAKE_NO_DYN, %MSI_FAKE_CONTIGUOUS, %MSI_FAKE_NO_AFFINITY,
- *		%MSI_FAKE_NO_RESERVATION and %MSI_FAKE_ONE_DOMAIN
+ *		%MSI_FAKE_NO_DYN, %MSI_FAKE_CONTIGUOUS, %MSI_FAKE_NO_AFFINITY and
+ *		%MSI_FAKE_ONE_DOMAIN
  *
  * The domain serves PCI devices and others. It opts in to device-specific
  * stores unless @flags say no. It can be given to msi_allocate_table() as
@@ -399,8 +398,7 @@ struct msi_fake_parent *msi_fake_parent_create(unsigned int nr_vectors, unsigned
 
 	parent->ops = (struct msi_parent_ops) {
 		.supported_flags	= MSI_GENERIC_FLAGS_MASK | MSI_FLAG_MULTI_PCI_MSI |
-					  MSI_FLAG_PCI_MSIX | MSI_FLAG_PCI_MSIX_ALLOC_DYN |
-					  MSI_FLAG_RESERVATION_MODE,
+					  MSI_FLAG_PCI_MSIX | MSI_FLAG_PCI_MSIX_ALLOC_DYN,
 		.required_flags		= MSI_FLAG_USE_DEF_DOM_OPS | MSI_FLAG_USE_DEF_CHIP_OPS,
 		.chip_flags		= MSI_CHIP_FLAG_SET_ACK,
 		.bus_select_token	= DOMAIN_BUS_NEXUS,
@@ -414,8 +412,6 @@ struct msi_fake_parent *msi_fake_parent_create(unsigned int nr_vectors, unsigned
 		parent->ops.supported_flags |= MSI_FLAG_MULTI_DOMAIN;
 	if (flags & MSI_FAKE_IMMUTABLE)
 		info.domain_flags |= IRQ_DOMAIN_FLAG_MSI_IMMUTABLE;
-	if (flags & MSI_FAKE_NO_RESERVATION)
-		parent->ops.supported_flags &= ~MSI_FLAG_RESERVATION_MODE;
 	if (flags & MSI_FAKE_NO_AFFINITY)
 		parent->ops.required_flags |= MSI_FLAG_NO_AFFINITY;
 	if (!(flags & MSI_FAKE_PCI_ONLY))
@@ -542,15 +538,12 @@ EXPORT_SYMBOL_GPL(msi_fake_parent_fail_activate_nth);
  * msi_fake_parent_live - Count the interrupts which are allocated
  * @parent:	The parent
  *
- * Those which tables have parked are given back before.
- *
- * Context: May sleep.
+ * Context: Any.
  *
  * Return: the number of interrupts allocated from @parent and not freed
  */
 unsigned int msi_fake_parent_live(struct msi_fake_parent *parent)
 {
-	msi_tables_trim();
 	return atomic_read(&parent->live);
 }
 EXPORT_SYMBOL_GPL(msi_fake_parent_live);

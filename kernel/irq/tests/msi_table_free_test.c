@@ -121,8 +121,6 @@ static void free_vector_twice_at_once(struct kunit *test)
 	};
 
 	free_vectors_refused(test, ctx->table, twice, ARRAY_SIZE(twice), many);
-	mtt_limit_parked(test, 0);
-	free_vectors_refused(test, ctx->table, twice, ARRAY_SIZE(twice), many);
 
 	msi_table_free_vectors(ctx->table, many->vectors, MTT_MANY);
 	mtt_expect_many_gone(test, many);

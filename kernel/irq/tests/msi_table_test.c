@@ -20,7 +20,6 @@
 #include <kunit/device.h>
 
 #include "../msi_table.h"
-#include "msi_table_parked.h"
 #include "msi_table_test.h"
 
 const struct mtt_variant mtt_variants[MTT_NR_VARIANTS] = {
@@ -307,25 +306,9 @@ bool mtt_irq_exists(unsigned int irq)
 	return data && data->domain;
 }
 
-/* Nobody's any more: it is gone, or waits for whoever wants its label. */
 void mtt_expect_unused(struct kunit *test, unsigned int irq)
 {
-	KUNIT_EXPECT_TRUE_MSG(test, msi_irq_is_parked(irq) || !mtt_irq_exists(irq), "irq %u", irq);
-}
-
-static unsigned int mtt_saved_max_parked;
-
-static void mtt_restore_max_parked(void *unused)
-{
-	WRITE_ONCE(msi_table_max_parked, mtt_saved_max_parked);
-}
-
-/* How many free vectors a table keeps, until the end of the test. Once in a test. */
-void mtt_limit_parked(struct kunit *test, unsigned int max)
-{
-	mtt_saved_max_parked = msi_table_max_parked;
-	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, mtt_restore_max_parked, NULL));
-	WRITE_ONCE(msi_table_max_parked, max);
+	KUNIT_EXPECT_FALSE_MSG(test, mtt_irq_exists(irq), "irq %u", irq);
 }
 
 bool mtt_in_sysfs(struct device *dev, unsigned int irq)

@@ -161,7 +161,6 @@ bool mtt_reaches(atomic_t *count, int value);
 
 bool mtt_irq_exists(unsigned int irq);
 void mtt_expect_unused(struct kunit *test, unsigned int irq);
-void mtt_limit_parked(struct kunit *test, unsigned int max);
 bool mtt_in_sysfs(struct device *dev, unsigned int irq);
 const struct cpumask *mtt_other_cpu(struct kunit *test);
 void mtt_expect_gone(struct kunit *test, const unsigned int *irqs, const u32 *labels,

@@ -4,8 +4,9 @@
 # apply.sh TREE [OVERLAY] - lay the overlay and its patches over a Linux tree.
 #
 # TREE/.msi_table records what was applied, so that a later version of the
-# overlay can replace it. The patched files are made in a scratch folder first
-# and only what differs is copied: nothing is touched unless all of it works.
+# overlay can replace it: the new files, and what became of each patched one. All is
+# made in a scratch folder first and only what differs is copied: nothing is touched
+# unless all of it works. Patches may also change files of the overlay.
 set -eu
 
 version=7.3
@@ -40,18 +41,18 @@ if [ -d "$record" ]; then
 	cp "$record/files" "$scratch/old.files"
 	cp "$record"/*.patch "$scratch/old" 2>/dev/null || :
 fi
-cp "$overlay"/patches/*.patch "$scratch/new" 2>/dev/null || :
+cat "$overlay"/patches/*.patch >"$scratch/patches" 2>/dev/null || :
 
-while read -r file; do
-	[ ! -e "$tree/$file" ] || grep -qxF "$file" "$scratch/old.files" ||
-		cmp -s "$overlay/$file" "$tree/$file" ||
-		die "$tree has a $file of its own; nothing touched"
-done <"$scratch/files"
-
-# Take the old patches out of copies of the patched files, put the new ones in.
-cat "$scratch"/old/*.patch "$scratch"/new/*.patch 2>/dev/null |
-	sed -n 's|^+++ b/\([^[:space:]]*\).*|\1|p' | sort -u >"$scratch/patched"
+# What the patches apply to: the overlay, and copies of other files without what an
+# older version did to them.
 mkdir "$scratch/tree"
+while read -r file; do
+	mkdir -p "$scratch/tree/$(dirname "$file")"
+	cp "$overlay/$file" "$scratch/tree/$file"
+done <"$scratch/files"
+cat "$scratch"/old/*.patch "$scratch/patches" 2>/dev/null |
+	sed -n 's|^+++ b/\([^[:space:]]*\).*|\1|p' | sort -u |
+	comm -23 - "$scratch/files" >"$scratch/patched"
 while read -r file; do
 	[ -f "$tree/$file" ] ||
 		die "$tree has no $file to patch; nothing touched"
@@ -68,13 +69,26 @@ for patch in $(ls -r "$scratch/old"); do
 		try -R <"$patch" >/dev/null
 	fi
 done
-for patch in "$scratch"/new/*.patch; do
+cp -r "$scratch/tree" "$scratch/base"
+for patch in "$overlay"/patches/*.patch; do
 	[ -e "$patch" ] || break
 	try <"$patch" >"$scratch/output" 2>&1 || {
 		cat "$scratch/output" >&2
 		die "${patch##*/} does not apply to $tree; nothing touched"
 	}
 done
+
+while read -r file; do
+	[ ! -e "$tree/$file" ] || grep -qxF "$file" "$scratch/old.files" ||
+		cmp -s "$scratch/tree/$file" "$tree/$file" ||
+		die "$tree has a $file of its own; nothing touched"
+done <"$scratch/files"
+cp "$scratch/files" "$scratch/new/files"
+while read -r file; do
+	diff -up --label "a/$file" --label "b/$file" "$scratch/base/$file" \
+		"$scratch/tree/$file" >"$scratch/diff" ||
+		mv "$scratch/diff" "$scratch/new/$(echo "$file" | tr / -).patch"
+done <"$scratch/patched"
 
 # All of it works. From here to the new record no signal stops us.
 trap '' INT TERM HUP
@@ -94,13 +108,13 @@ done <"$scratch/old.files"
 while read -r file; do
 	if [ ! -e "$tree/$file" ]; then
 		what=added
-	elif cmp -s "$overlay/$file" "$tree/$file"; then
+	elif cmp -s "$scratch/tree/$file" "$tree/$file"; then
 		continue
 	else
 		what=updated
 	fi
 	mkdir -p "$tree/$(dirname "$file")"
-	cp --remove-destination "$overlay/$file" "$tree/$file"
+	cp --remove-destination "$scratch/tree/$file" "$tree/$file"
 	changed "$what $file"
 done <"$scratch/files"
 while read -r file; do
@@ -110,12 +124,9 @@ while read -r file; do
 	}
 done <"$scratch/patched"
 
-if ! cmp -s "$scratch/files" "$scratch/old.files" ||
-   ! diff -r "$scratch/old" "$scratch/new" >/dev/null || [ ! -d "$record" ]; then
-	mkdir -p "$record"
-	rm -f "$record"/*.patch
-	cp "$scratch"/new/*.patch "$record" 2>/dev/null || :
-	cp "$scratch/files" "$record/files"
+if ! diff -r "$record" "$scratch/new" >/dev/null 2>&1; then
+	rm -rf "$record"
+	cp -r "$scratch/new" "$record"
 fi
 echo "$changes changed, of $(wc -l <"$scratch/files") overlay files and" \
 	"$(wc -l <"$scratch/patched") patched ones"

@@ -9,11 +9,11 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/steps.sh"
 build=$BUILDS/build-check
 jobs=$(nproc)
-cd "$SRC"
+cd "$TREE"
 
-# The overlay as it was laid over the tree, and the files its patches touch
+# The overlay as it was laid over the tree, and the other files its patches touch
 ours=$(cat "$TREE/.msi_table/files")
-patched=$(sed -n 's|^+++ b/\([^[:space:]]*\).*|\1|p' patches/*.patch | sort -u)
+patched=$(sed -n 's|^+++ b/\([^[:space:]]*\).*|\1|p' "$TREE"/.msi_table/*.patch)
 select_files() { # PATTERN: of "ours"
 	echo "$ours" | grep -E "$1" || :
 }
@@ -40,28 +40,25 @@ checkpatch() {
 			ignore=$ignore,MACRO_ARG_REUSE
 			;;
 		esac
-		perl "$TREE/scripts/checkpatch.pl" --root="$TREE" --strict \
-			--terse --no-summary --show-types --ignore "$ignore" \
-			-f "$file" || status=1
+		perl scripts/checkpatch.pl --strict --terse --no-summary --show-types \
+			--ignore "$ignore" -f "$file" || status=1
 	done
-	for file in patches/*.patch; do
-		perl "$TREE/scripts/checkpatch.pl" --root="$TREE" --strict \
-			--terse --no-summary --show-types --no-signoff \
-			--ignore COMMIT_MESSAGE,UNKNOWN_COMMIT_ID "$file" ||
-			status=1
+	for file in "$SRC"/patches/*.patch; do
+		perl scripts/checkpatch.pl --strict --terse --no-summary --show-types \
+			--no-signoff --ignore UNKNOWN_COMMIT_ID "$file" || status=1
 	done
 	return $status
 }
 
 kernel_doc() {
 	# shellcheck disable=SC2046
-	"$TREE/scripts/kernel-doc" -none -Wall -Werror \
+	scripts/kernel-doc -none -Wall -Werror \
 		$(select_files '\.[ch]$')
 }
 
 rustfmt_check() {
 	# shellcheck disable=SC2046
-	rustfmt --check --color never --config-path "$TREE/.rustfmt.toml" \
+	rustfmt --check --color never --config-path .rustfmt.toml \
 		$(select_files '\.rs$')
 }
 

@@ -78,8 +78,7 @@ def patched():
     """
     added = {}
     with tempfile.TemporaryDirectory() as stock:
-        # Several may change one file, in the order of their names.
-        for patch in sorted(SRC.glob('patches/*.patch'), reverse=True):
+        for patch in machine.TREE.glob('.msi_table/*.patch'):
             if patch.name.startswith(('drivers-net-', 'drivers-nvme-', 'drivers-vdpa-',
                                       'drivers-vfio-', 'drivers-virtio-',
                                       'drivers-pci-endpoint-')):

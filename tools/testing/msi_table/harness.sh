@@ -237,6 +237,11 @@ shell)
 	exec 9>&-
 	script demo.py shell
 	;;
+series)
+	[ -z "${KDIR:-}" ] || die "make series takes the source of the build root, not KDIR="
+	build
+	sh "$here/series.sh" ${CHECK:+check}
+	;;
 apply)
 	[ -n "${KDIR:-}" ] || die "which tree? make apply KDIR=/path/to/linux"
 	sh "$here/apply.sh" "$KDIR"

@@ -70,10 +70,11 @@ class Boot(machine.Boot):
 
 def sources():
     """The files of ours which have mutants."""
-    return [*sorted(SRC.glob('kernel/irq/msi_table*.c')),
-            *sorted(SRC.glob('drivers/pci/msi/table*.c')),
-            SRC / TOP['rs'],
-            *sorted(path for path in SRC.glob('rust/kernel/msi/*.rs')
+    tree = machine.TREE
+    return [*sorted(tree.glob('kernel/irq/msi_table*.c')),
+            *sorted(tree.glob('drivers/pci/msi/table*.c')),
+            tree / TOP['rs'],
+            *sorted(path for path in tree.glob('rust/kernel/msi/*.rs')
                     if path.name not in ('tests.rs', 'fake.rs'))]
 
 
@@ -81,7 +82,7 @@ def plant(dropped):
     """All mutants, in the tree for them."""
     mutants = []
     for path in sources():
-        name = str(path.relative_to(SRC))
+        name = str(path.relative_to(machine.TREE))
         new, text = mutate(name, path.read_text(), len(mutants) + 1,
                            dropped[name])
         if name == TOP['c']:
@@ -117,7 +118,7 @@ def build_all(builds):
 
     What has none is a link to the tree for everything else.
     """
-    skip = [f'--exclude=/{path.relative_to(SRC)}' for path in sources()]
+    skip = [f'--exclude=/{path.relative_to(machine.TREE)}' for path in sources()]
     subprocess.run(['rsync', '-a', '--delete', *skip,
                     f'--link-dest={machine.TREE}', f'{machine.TREE}/',
                     f'{TREE}/'], check=True)

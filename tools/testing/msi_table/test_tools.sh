@@ -82,6 +82,18 @@ check "apply: a patched file checked out afresh" apply
 check "apply: is patched again" line_after 11
 
 setup
+diff -u --label a/kernel/irq/one.c --label b/kernel/irq/one.c overlay/kernel/irq/one.c \
+	- >overlay/patches/one.patch <<'END'
+one more
+END
+check "apply: a patch of the overlay" apply
+check "apply: is in the tree" grep -qx "one more" tree/kernel/irq/one.c
+check "apply: and twice changes nothing" unchanged
+rm overlay/patches/one.patch
+check "apply: and without it" apply
+check "apply: the file is as it was" cmp -s overlay/kernel/irq/one.c tree/kernel/irq/one.c
+
+setup
 sed -i 's/LEVEL = 3/LEVEL = 4/' tree/Makefile
 check "apply: another version is refused" refused "is Linux 7.4"
 

@@ -403,14 +403,14 @@ static void edu_send_stale(struct kunit *test, struct doorbell *bell, struct msi
 }
 
 /*
- * Messages of vectors which are parked, which are freed for good, and which never
- * were. Whoever runs this looks for the reports in the log, of the IOMMU or of the
- * CPU. That of the IOMMU reports no more than three in five seconds.
+ * Messages of vectors which are freed, and which never were. Whoever runs this looks
+ * for the reports in the log, of the IOMMU or of the CPU. That of the IOMMU reports no
+ * more than three in five seconds.
  */
 static void msi_table_doorbell_hostile(struct kunit *test)
 {
 	struct doorbell *bell = doorbell_create(test);
-	struct msi_msg parked, freed;
+	struct msi_msg old, freed;
 	struct igb_test *igb = test->priv;
 	struct igb_vector *v = &igb->vectors[DOORBELL_ENTRY];
 	struct msi_vector *vector;
@@ -424,13 +424,13 @@ static void msi_table_doorbell_hostile(struct kunit *test)
 	vector = msi_table_alloc_vector(table, 1);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, vector);
 	irq = msi_vector_irq(vector);
-	parked = edu_request(test, vector, v);
-	doorbell_send(test, bell, parked, v);
+	old = edu_request(test, vector, v);
+	doorbell_send(test, bell, old, v);
 	doorbell_expect_count(test, v, 1);
 
 	msi_table_free_vector(table, vector);
-	edu_send_stale(test, bell, parked, v);
-	doorbell_send(test, bell, edu_invent(bell, parked), v);
+	edu_send_stale(test, bell, old, v);
+	doorbell_send(test, bell, edu_invent(bell, old), v);
 	msleep(IGB_NO_IRQ_MS);
 	KUNIT_EXPECT_EQ(test, atomic_read(&v->count), 1);
 

@@ -89,7 +89,6 @@ void igb_setup(struct igb_test *igb);
  */
 void igb_use_fake(struct kunit *test, unsigned int flags);
 
-/* All which exist, also what a table has parked: there is no such without a table. */
 unsigned int igb_count_irqs(void);
 u16 igb_command(struct igb_test *igb);
 bool igb_msix_on(struct igb_test *igb);
@@ -181,7 +180,7 @@ void igb_disown(struct igb_test *igb, unsigned long labels);
 
 /*
  * MSI-X is on with these entries only, or off without any. The interrupt of any other
- * entry does not exist, or is parked.
+ * entry does not exist.
  */
 void igb_expect_entries(struct kunit *test, unsigned long labels);
 

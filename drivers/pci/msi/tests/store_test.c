@@ -676,7 +676,6 @@ static void pci_fake_later_fails(struct kunit *test)
 	igb_give(table, igb, 0);
 	KUNIT_EXPECT_TRUE(test, igb_msix_on(igb));
 
-	/* Not entry 0, which is parked and does not need the parent */
 	igb_refusal.grants = 0;
 	KUNIT_EXPECT_PTR_EQ(test, msi_table_alloc_vector(table, 5), ERR_PTR(-ENOSPC));
 	igb_expect_refused(test);
@@ -743,46 +742,6 @@ static void pci_fake_first_fails_entries(struct kunit *test)
 	igb_free(table, igb);
 }
 
-/* What a store keeps for reuse is given to those without a table. */
-static void pci_fake_given_to_legacy(struct kunit *test)
-{
-	static const unsigned int kinds[] = { PCI_IRQ_MSIX, PCI_IRQ_MSI };
-	struct igb_test *igb = test->priv;
-	struct msi_table_info info = {
-		.name	= "parks",
-		.ops	= &msi_fake_store_ops,
-		.size	= 4,
-		.flags	= MSI_TABLE_UNREMAPPED,
-	};
-	struct msi_fake_store *store = msi_fake_store_create();
-	struct msi_vector *vectors[2];
-	struct msi_table *table;
-
-	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, store);
-	igb_use_refusing(test, 0);
-	igb_refusal.grants = 2;
-	igb_refusal.returned = true;
-	info.data = store;
-	table = msi_allocate_table(&igb->pdev->dev, &info);
-	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, table);
-
-	for (int i = 0; i < ARRAY_SIZE(kinds); i++) {
-		for (u32 label = 0; label < 2; label++) {
-			vectors[label] = msi_table_alloc_vector(table, label);
-			KUNIT_ASSERT_NOT_ERR_OR_NULL(test, vectors[label]);
-		}
-		msi_table_free_vectors(table, vectors, 2);
-		KUNIT_EXPECT_EQ(test, igb_refusal.grants, 0);
-		KUNIT_EXPECT_EQ(test, pci_alloc_irq_vectors(igb->pdev, 1, 1, kinds[i]), 1);
-		KUNIT_EXPECT_EQ(test, igb_refusal.grants, 1);
-		KUNIT_EXPECT_EQ(test, igb_refusal.refused, 1);
-		igb_refusal.refused = 0;
-		pci_free_irq_vectors(igb->pdev);
-	}
-	msi_table_free(table);
-	msi_fake_store_destroy(store);
-}
-
 static struct kunit_case msi_table_pci_fake_cases[] = {
 	KUNIT_CASE(pci_fake_dynamic),
 	KUNIT_CASE(pci_fake_static_single),
@@ -792,7 +751,6 @@ static struct kunit_case msi_table_pci_fake_cases[] = {
 	KUNIT_CASE(pci_fake_first_fails_entries),
 	KUNIT_CASE(pci_fake_static_first_fails),
 	KUNIT_CASE(pci_fake_later_fails),
-	KUNIT_CASE(pci_fake_given_to_legacy),
 	{ }
 };
 

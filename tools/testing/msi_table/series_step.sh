@@ -1,0 +1,81 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# series_step.sh checkpatch | build CHANGED | kunit - what make series CHECK=1 does in
+# the build root, with what of the series is checked out.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+jobs=$(nproc)
+export LLVM=1
+
+# Whoever sends the mails signs them off. Most of the rest is as make check says.
+checkpatch() {
+	status=0
+	cd "$TREE"
+	for mail in "$SRC"/build/series/0*.patch; do
+		case $mail in */0000-*) continue ;; esac
+		GIT_DIR=none perl scripts/checkpatch.pl --strict --terse --no-summary \
+			--show-types --no-signoff --ignore UNKNOWN_COMMIT_ID,FILE_PATH_CHANGES \
+			--ignore UNCOMMENTED_DEFINITION,SUSPECT_CODE_INDENT,MACRO_ARG_REUSE \
+			--ignore SPACING,OPEN_ENDED_LINE,PARENTHESIS_ALIGNMENT \
+			"$mail" || status=1
+	done
+	return $status
+}
+
+# configured NAME FRAGMENT...: the symbols which there are at this step
+configured() {
+	build=$BUILDS/build-series-$1
+	shift
+	rm -f "$build/.config.inputs"
+	python3 -B "$here/configure.py" --missing-ok "$build" "$@"
+}
+
+folders() {
+	printf '%s\n' "$@" | grep '\.c$' | sed 's,[^/]*$,,' | sort -u | while read -r folder; do
+		[ ! -e "$TREE/$folder/Makefile" ] || echo "$folder"
+	done
+}
+
+compile() { make -C "$TREE" O="$build" -j"$jobs" KCFLAGS=-Werror "$@"; }
+
+# All that the series touches in the end, so that who includes a header is compiled, too
+build() {
+	all='arch/x86/kernel/apic/ arch/x86/pci/ drivers/iommu/amd/ drivers/iommu/intel/'
+	all="$all drivers/nvme/host/ drivers/pci/ drivers/vfio/pci/ drivers/virtio/ kernel/irq/"
+	more='drivers/net/ethernet/intel/ice/ drivers/net/ethernet/mellanox/mlx5/core/'
+	more="$more drivers/vdpa/mlx5/ lib/kunit/ samples/"
+	rust='rust/kernel.o rust/helpers/helpers.o'
+	export ARCH=x86
+	configured with base kunit test drivers check
+	# shellcheck disable=SC2086
+	compile $rust $all $more
+	configured without base without
+	! grep -q '^CONFIG_MSI_TABLE=' "$build/.config"
+	# shellcheck disable=SC2086
+	compile $rust $all
+	for file; do
+		case $file in
+		*/irq-riscv*) ARCH=riscv ;;
+		*/irq-gic* | drivers/cdx/*) ARCH=arm64 ;;
+		*/irq-loongson*) ARCH=loongarch ;;
+		*) continue ;;
+		esac
+		configured "$ARCH" cross
+		compile "${file%.*}.o"
+	done
+}
+
+kunit() {
+	configs=kernel/irq/tests/.kunitconfig
+	cd "$TREE"
+	set -- --kconfig_add CONFIG_IRQ_KUNIT_TEST=y
+	[ ! -e $configs ] || set -- "$@" --kunitconfig=$configs
+	[ -e rust/kernel/msi.rs ] && set -- "$@" --kconfig_add CONFIG_RUST=y \
+		--kconfig_add CONFIG_RUST_KUNIT_TESTS=y \
+		--kconfig_add CONFIG_RUST_KERNEL_DOCTESTS=y
+	python3 -B tools/testing/kunit/kunit.py run --make_options LLVM=1 --jobs "$jobs" \
+		--build_dir "$BUILDS/build-series-kunit" "$@"
+}
+
+"$@"
