@@ -510,7 +510,7 @@ static void msi_store_restore_vector(struct msi_store *store, struct msi_vector 
 		struct msi_msg msg;
 		bool masked;
 
-		/* The interrupt was just freed, cut off, or has not been made yet. */
+		/* The interrupt was just freed, or has not been made yet. */
 		if (data->chip != msi_store_info(store)->chip || irq_data_to_vector(data) != vector)
 			return;
 

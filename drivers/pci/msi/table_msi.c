@@ -70,7 +70,7 @@ static int pci_msix_table_enable(struct pci_msi_table *ptable)
 		return -ENOMEM;
 
 	ret = msix_capability_begin(pdev);
-	if (ret)
+	if (ret < 0)
 		return ret;
 
 	ptable->enabled = true;
@@ -175,7 +175,7 @@ static int pci_msix_table_alloc(struct pci_msi_table *ptable, struct msi_vector 
 void pci_msi_table_commit(struct pci_msi_table *ptable)
 {
 	if (ptable->held)
-		msix_capability_commit(to_pci_dev(ptable->table.dev));
+		msix_capability_commit(to_pci_dev(ptable->table.dev), ptable->table.size);
 	ptable->held = false;
 }
 
@@ -335,10 +335,17 @@ int pci_msi_table_alloc(struct pci_msi_table *ptable, struct msi_vector **vector
 static void pci_msi_table_restore(struct msi_table *table)
 {
 	struct pci_msi_table *ptable = to_pci_msi_table(table);
+	struct pci_dev *pdev = to_pci_dev(table->dev);
 
 	guard(mutex)(&ptable->mutex);
-	if (ptable->enabled && !ptable->held)
-		pci_restore_msi_state(to_pci_dev(table->dev));
+	if (!ptable->enabled || ptable->held)
+		return;
+
+	/* What has wiped the entries need not have masked those of nobody. */
+	if (table->backend->kind == MSI_TABLE_MSIX && pci_msix_reachable(pdev) &&
+	    !pci_msi_domain_supports(pdev, MSI_FLAG_NO_MASK, DENY_LEGACY))
+		msix_mask_all(pdev, table->size);
+	pci_restore_msi_state(pdev);
 }
 
 static void pci_msix_table_restore_vector(struct msi_vector *vector)

@@ -311,7 +311,7 @@ static int hostile_alloc(u32 lowest, unsigned int n)
 	return ret;
 }
 
-/* Leaves free vectors behind, which the table may keep for reuse. */
+/* Leaves free vectors behind. */
 static bool hostile_warm_up(void)
 {
 	struct msi_vector_request req = { .highest = MSI_LABEL_ANY };

@@ -446,7 +446,7 @@ static int torture_run(void)
 	       torture_figure(TORTURE_RECEIVED);
 	irqs = torture_irqs() - irqs;
 	torture_check(!lost, "%lld interrupts are lost", lost);
-	/* Less is right where other tables had to give back what they kept for reuse. */
+	/* Less is right where others have given some back meanwhile. */
 	torture_check(irqs <= 0, "%d interrupts more than before", irqs);
 	torture_print(lost, irqs);
 	return torture_failed() ? -EIO : 0;

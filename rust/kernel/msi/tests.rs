@@ -5,7 +5,7 @@
 mod batch;
 mod doubles;
 mod lent;
-#[cfg(CONFIG_PCI_MSI)]
+#[cfg(all(CONFIG_PCI_MSI, CONFIG_MSI_TABLE_DEVICE_KUNIT_TEST))]
 mod pci;
 mod stores;
 mod watch;

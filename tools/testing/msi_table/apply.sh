@@ -31,7 +31,8 @@ trap 'exit 130' INT TERM HUP
 
 # The files of the overlay, and those of the version applied before.
 (cd "$overlay" &&
-	for top in Documentation arch drivers include kernel lib rust samples; do
+	for top in Documentation arch drivers include kernel lib rust samples \
+			tools/testing/selftests; do
 		[ ! -d $top ] || find $top -type f \( ! -name '.*' -o -name .kunitconfig \) \
 			! -name '*~' ! -name '*.orig' ! -name '*.rej'
 	done) | sort >"$scratch/files"
@@ -60,7 +61,14 @@ while read -r file; do
 	cp "$tree/$file" "$scratch/tree/$file"
 done <"$scratch/patched"
 
-try() { patch -d "$scratch/tree" -p1 -f -s --no-backup-if-mismatch -r - "$@"; }
+try() { patch -d "$scratch/tree" -p1 -f --no-backup-if-mismatch -r - "$@"; }
+
+# Of what patch says: where in the tree a hunk has no place
+places() {
+	awk -v tree="$tree" '/^(patching|checking) file / { file = $3 }
+		/^Hunk #[0-9]+ FAILED at / {
+			print tree "/" file ":" $5 + 0 ": is not what Linux 7.3 has there" }'
+}
 
 for patch in $(ls -r "$scratch/old"); do
 	patch=$scratch/old/$patch
@@ -73,7 +81,7 @@ cp -r "$scratch/tree" "$scratch/base"
 for patch in "$overlay"/patches/*.patch; do
 	[ -e "$patch" ] || break
 	try <"$patch" >"$scratch/output" 2>&1 || {
-		cat "$scratch/output" >&2
+		places <"$scratch/output" >&2
 		die "${patch##*/} does not apply to $tree; nothing touched"
 	}
 done

@@ -65,6 +65,7 @@ initramfs() {
 		echo "no busybox; install a static one (busybox-static)"
 		return 1
 	}
+	find "$build" -name '*.ko' | sed 's,.*/,,; s,$,:,' >"$build/modules.dep"
 	{
 		for dir in bin dev guest modules proc sys tmp; do
 			echo "dir /$dir 0755 0 0"
@@ -73,7 +74,12 @@ initramfs() {
 		echo "file /bin/busybox $busybox 0755 0 0"
 		echo "slink /bin/sh busybox 0777 0 0"
 		echo "file /init $here/init 0755 0 0"
-		for file in "$here"/guest/*; do
+		# Where modprobe looks
+		release=$(cat "$build/include/config/kernel.release")
+		printf 'dir %s 0755 0 0\n' /lib /lib/modules
+		echo "slink /lib/modules/$release /modules 0777 0 0"
+		echo "file /modules/modules.dep $build/modules.dep 0644 0 0"
+		for file in "$here"/guest/* "$here"/../selftests/msi_table/*.sh; do
 			echo "file /guest/${file##*/} $file 0755 0 0"
 		done
 		# The build root has it. With KDIR= the machine may not, and

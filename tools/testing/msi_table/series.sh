@@ -19,11 +19,13 @@ tar=$MSI_TABLE_CACHE/root/usr/src/${LINUX_SOURCE:-linux-source-7.3}.tar.xz
 
 command -v git >/dev/null || die "make series needs git"
 
-# Whoever made the last change here, then.
-who=$(git -C "$SRC" log -1 --format='%an <%ae>')
-GIT_AUTHOR_NAME=${who% <*}
-GIT_AUTHOR_EMAIL=$(echo "$who" | sed 's/.*<\(.*\)>$/\1/')
-GIT_AUTHOR_DATE=$(git -C "$SRC" log -1 --format=%aI)
+# Whoever made the last change here, and when. Without its history nobody knows.
+last=$(git -C "$SRC" log -1 --format='%an|%ae|%aI' 2>/dev/null) ||
+	last="nobody|nobody@localhost|$(date -Iseconds)"
+GIT_AUTHOR_NAME=${last%%|*}
+GIT_AUTHOR_DATE=${last##*|}
+GIT_AUTHOR_EMAIL=${last#*|}
+GIT_AUTHOR_EMAIL=${GIT_AUTHOR_EMAIL%|*}
 GIT_COMMITTER_NAME=$GIT_AUTHOR_NAME
 GIT_COMMITTER_EMAIL=$GIT_AUTHOR_EMAIL
 GIT_COMMITTER_DATE=$GIT_AUTHOR_DATE
@@ -49,6 +51,9 @@ header() { sed '/^---$/,$d' "$1"; }
 changed_files() { sed -n 's|^+++ b/||p' "$1"; }
 new_files() { sed -n '1,/^---$/d; /^--- a/q; s/^new: //p' "$1"; }
 
+# What make check runs on such files, as the kernel wants to know
+analysed() { { new_files "$1"; changed_files "$1"; } | grep -q '\.[ch]$' && echo " sparse"; }
+
 restart() { # BRANCH
 	kernel checkout -q -f -B "$1" stock && kernel clean -fdxq
 }
@@ -71,7 +76,7 @@ commit_all() {
 		# shellcheck disable=SC2046
 		kernel add -f $(new_files "$patch"; changed_files "$patch") &&
 			kernel commit -q -F "$scratch/message" \
-				--trailer 'Assisted-by: LLM sparse' || return 1
+				--trailer "Assisted-by: LLM$(analysed "$patch")" || return 1
 	done
 }
 
@@ -127,7 +132,8 @@ for patch in "$SRC"/patches/*.patch; do
 	name=${patch##*/}
 	name=${name%.patch}
 	kernel checkout -q -f "series~$((total - n))"
-	step "series-$name" "$n/$total $name" inside build "$(kernel diff --name-only HEAD~)"
+	# shellcheck disable=SC2046
+	step "series-$name" "$n/$total $name" inside build $(kernel diff --name-only HEAD~)
 	next=$(basename "$(find "$SRC"/patches -name '[0-9]*.patch' | sort | sed -n "$((n + 1))p")")
 	[ "$(echo "$next" | cut -c1-2)" = "$(echo "$name" | cut -c1-2)" ] ||
 		step "series-kunit-$name" "KUnit at the end of part $(echo "$name" | cut -c1-2)" \

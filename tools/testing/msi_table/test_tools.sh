@@ -100,6 +100,7 @@ check "apply: another version is refused" refused "is Linux 7.4"
 setup
 sed -i 's/^9$/nine/; s/^11$/eleven/; s/^10$/ten/' tree/kernel/irq/Makefile
 check "apply: a patch that does not apply is refused" refused "does not apply"
+check "apply: says where" grep -qx "tree/kernel/irq/Makefile:8: is not .*" output
 
 setup
 apply

@@ -516,7 +516,7 @@ mod mmio {
     }
 
     /// A mapping is only good for the device which releases it, and that after the table.
-    #[cfg(CONFIG_HAS_IOMEM)]
+    #[cfg(all(CONFIG_HAS_IOMEM, CONFIG_MSI_TABLE_DEVICE_KUNIT_TEST))]
     #[test]
     fn device_managed() -> Result {
         use crate::io::{

@@ -1,10 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# Both timer drivers on the edu device, in KTAP. REMAP=yes: the device is
+# Both timer drivers on QEMU's edu device, in KTAP. REMAP=yes: the device is
 # behind interrupt remapping, so a device-specific table needs no flag; with
-# REMAP=no the driver must be refused until it is told unremapped=1.
-. /guest/common.sh
+# REMAP=no the driver must be refused until it is told unremapped=1. Else the
+# first driver which is refused decides which of them it is.
+. "${0%/*}/lib.sh"
+
+find_device 0x1234 0x11e8 || skip "no edu device, or it has a driver"
+has_modules ims_timer rust_ims_timer || skip "no modules ims_timer and rust_ims_timer"
 
 refusals() { dmesg | grep -c 'may lose messages of a device-specific store'; }
 refused_again() { [ "$(refusals)" -gt "$refused" ]; }
@@ -25,16 +29,22 @@ say "KTAP version 1"
 for driver in ims_timer rust_ims_timer; do
 	start=$(irqs)
 	params=
+	if [ -z "$REMAP" ]; then
+		modprobe $driver
+		REMAP=yes
+		bound || REMAP=no
+		rmmod $driver
+	fi
 	if [ "$REMAP" = no ]; then
 		refused=$(refusals)
-		insmod /modules/$driver.ko
+		modprobe $driver
 		check "$driver: not bound without remapping" unbound
 		check "$driver: says why" refused_again
 		check "$driver: a refused probe leaves nothing" at_start
 		rmmod $driver
 		params=unremapped=1
 	fi
-	insmod /modules/$driver.ko $params
+	modprobe $driver $params
 	check "$driver: bound" bound || continue
 	check "$driver: every expiration delivered" round 1
 	show
@@ -48,10 +58,9 @@ for driver in ims_timer rust_ims_timer; do
 	check "$driver: the kernel counted as many again" expirations_counted
 	check "$driver: unbind again" unbind
 	check "$driver: rmmod" rmmod $driver
-	insmod /modules/$driver.ko $params count=1000000
+	modprobe $driver $params count=1000000
 	check "$driver: unbind while armed" unbind_armed
 	check "$driver: rmmod while armed" rmmod $driver
 	check "$driver: no irq left behind" at_start
 done
-# The results are said; this one only that all of them were.
-exit 0
+finish
