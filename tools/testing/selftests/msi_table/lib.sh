@@ -40,7 +40,7 @@ find_device() { # VENDOR DEVICE
 
 has_modules() { # MODULE...
 	for module; do
-		modprobe -n -q "$module" || return 1
+		modinfo "$module" 2>/dev/null | grep -q . || return 1
 	done
 }
 
