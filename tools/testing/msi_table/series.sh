@@ -114,29 +114,31 @@ step series-mails "write build/series" mails
 echo "$(find "$out" -name '*.patch' | wc -l) mails in build/series"
 [ "${1:-}" = check ] || exit 0
 
+# git am would refuse the cover letter.
 git_am() {
-	restart am && kernel am -q "$out"/*-*.patch && kernel diff --exit-code series am
+	# shellcheck disable=SC2046
+	restart am && kernel am -q $(find "$out" -name '[0-9]*' ! -name '0000-*' | sort) &&
+		kernel diff --exit-code series am
 }
 
 inside() { TREE=/mnt/linux-series sh "$here/inroot.sh" sh "/src/${here#"$SRC"/}/series_step.sh" "$@"; }
 
-# The cover letter comes first, and git am would refuse it.
-mv "$out/0000-cover-letter.patch" "$scratch"
 step series-am "git am onto a clean tree" git_am
-mv "$scratch/0000-cover-letter.patch" "$out"
 step series-checkpatch "checkpatch --strict on each mail" inside checkpatch
 
-total=$(kernel rev-list --count stock..series) n=0 part=
-for patch in "$SRC"/patches/*.patch; do
+part_of() { basename "$1" | cut -c1-2; }
+
+ls "$SRC"/patches/[0-9]*.patch >"$scratch/steps"
+total=$(wc -l <"$scratch/steps") n=0
+while [ $n -lt "$total" ]; do
 	n=$((n + 1))
-	name=${patch##*/}
-	name=${name%.patch}
+	mail=$(sed -n "${n}p" "$scratch/steps")
 	kernel checkout -q -f "series~$((total - n))"
 	# shellcheck disable=SC2046
-	step "series-$name" "$n/$total $name" inside build $(kernel diff --name-only HEAD~)
-	next=$(basename "$(find "$SRC"/patches -name '[0-9]*.patch' | sort | sed -n "$((n + 1))p")")
-	[ "$(echo "$next" | cut -c1-2)" = "$(echo "$name" | cut -c1-2)" ] ||
-		step "series-kunit-$name" "KUnit at the end of part $(echo "$name" | cut -c1-2)" \
-			inside kunit
+	step "series-$n" "$n/$total $(basename "$mail")" \
+		inside build $(kernel diff --name-only HEAD~)
+	part=$(part_of "$mail")
+	[ "$part" = "$(part_of "$(sed -n "$((n + 1))p" "$scratch/steps")")" ] ||
+		step "series-kunit-$part" "KUnit at the end of part $part" inside kunit
 done
 echo "make series CHECK=1: all passed"

@@ -48,7 +48,9 @@ build() {
 	# shellcheck disable=SC2086
 	compile $all $some
 	configured without base without
-	! grep -q '^CONFIG_MSI_TABLE=' "$build/.config"
+	if grep '^CONFIG_MSI_TABLE=' "$build/.config"; then
+		return 1
+	fi
 	# shellcheck disable=SC2086
 	compile $all
 	for file; do
