@@ -33,7 +33,6 @@
 #include <linux/slab.h>
 #include <linux/xarray.h>
 
-
 /* An end for a loop which would not find one */
 #define MSI_FAIL_MAX_POINTS	5000
 
