@@ -10,17 +10,13 @@ export LLVM=1
 
 # Whoever sends the mails signs them off. Most of the rest is as make check says.
 checkpatch() {
-	status=0
 	cd "$TREE"
-	for mail in "$SRC"/build/series/0*.patch; do
-		case $mail in */0000-*) continue ;; esac
-		GIT_DIR=none perl scripts/checkpatch.pl --strict --terse --no-summary \
+	export GIT_DIR=none
+	find "$SRC/build/series" -name '[0-9]*' ! -name '0000-*' | sort |
+		xargs -n 1 -P "$jobs" perl scripts/checkpatch.pl --strict --terse --no-summary \
 			--show-types --no-signoff --ignore UNKNOWN_COMMIT_ID,FILE_PATH_CHANGES \
 			--ignore UNCOMMENTED_DEFINITION,SUSPECT_CODE_INDENT,MACRO_ARG_REUSE \
-			--ignore SPACING,OPEN_ENDED_LINE,PARENTHESIS_ALIGNMENT \
-			"$mail" || status=1
-	done
-	return $status
+			--ignore SPACING,OPEN_ENDED_LINE,PARENTHESIS_ALIGNMENT
 }
 
 # configured NAME FRAGMENT...: the symbols which there are at this step
