@@ -65,9 +65,12 @@ script() {
 	esac
 }
 
-install_mmdebstrap() {
-	$sudo apt-get update &&
-		$sudo apt-get install -y --no-install-recommends mmdebstrap
+install() { # PROGRAM...: what the machine has none of
+	for program; do
+		command -v "$program" >/dev/null || step apt "install $program" \
+			sh -c "$sudo apt-get update && $sudo apt-get install -y \
+				--no-install-recommends $program"
+	done
 }
 
 # apt says how many packages it will get, and gets, unpacks and sets up each.
@@ -82,8 +85,7 @@ make_root() {
 	[ "$(id -u)" = 0 ] || command -v sudo >/dev/null ||
 		die "making the build root needs root or sudo"
 	[ -z "$sudo" ] || sudo -v
-	command -v mmdebstrap >/dev/null ||
-		step apt "install mmdebstrap" install_mmdebstrap
+	install mmdebstrap
 	how_far=installed
 	step mkroot "make the build root" \
 		$sudo env MIRROR="${MIRROR:-}" \
@@ -240,6 +242,7 @@ shell)
 series)
 	[ -z "${KDIR:-}" ] || die "make series takes the source of the build root, not KDIR="
 	build
+	install git patch
 	sh "$here/series.sh" ${CHECK:+check}
 	;;
 apply)

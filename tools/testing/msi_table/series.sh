@@ -17,8 +17,6 @@ out=$SRC/build/series
 repo=$MSI_TABLE_CACHE/linux-series
 tar=$MSI_TABLE_CACHE/root/usr/src/${LINUX_SOURCE:-linux-source-7.3}.tar.xz
 
-command -v git >/dev/null || die "make series needs git"
-
 # Whoever made the last change here, and when. Without its history nobody knows.
 last=$(git -C "$SRC" log -1 --format='%an|%ae|%aI' 2>/dev/null) ||
 	last="nobody|nobody@localhost|$(date -Iseconds)"
