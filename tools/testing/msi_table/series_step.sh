@@ -61,16 +61,18 @@ build() {
 	done
 }
 
+# In user mode Linux, as anybody would
 kunit() {
-	configs=kernel/irq/tests/.kunitconfig
+	config=$BUILDS/series.kunitconfig
 	cd "$TREE"
-	set -- --kconfig_add CONFIG_IRQ_KUNIT_TEST=y
-	[ ! -e $configs ] || set -- "$@" --kunitconfig=$configs
-	[ -e rust/kernel/msi.rs ] && set -- "$@" --kconfig_add CONFIG_RUST=y \
-		--kconfig_add CONFIG_RUST_KUNIT_TESTS=y \
-		--kconfig_add CONFIG_RUST_KERNEL_DOCTESTS=y
-	python3 -B tools/testing/kunit/kunit.py run --make_options LLVM=1 --jobs "$jobs" \
-		--build_dir "$BUILDS/build-series-kunit" "$@"
+	{
+		printf 'CONFIG_%s=y\n' KUNIT IRQ_KUNIT_TEST
+		[ ! -e kernel/irq/tests/.kunitconfig ] || cat kernel/irq/tests/.kunitconfig
+		[ ! -e rust/kernel/msi.rs ] ||
+			printf 'CONFIG_%s=y\n' RUST RUST_KUNIT_TESTS RUST_KERNEL_DOCTESTS
+	} | sort -u >"$config"
+	python3 -B tools/testing/kunit/kunit.py run --kunitconfig "$config" \
+		--make_options LLVM=1 --jobs "$jobs" --build_dir "$BUILDS/build-series-kunit"
 }
 
 "$@"
