@@ -126,6 +126,24 @@ step series-checkpatch "checkpatch --strict on each mail" inside checkpatch
 
 part_of() { basename "$1" | cut -c1-2; }
 
+# What has passed is not done again: with the same tree, after the same, in the same way.
+passed=$MSI_TABLE_CACHE/series.passed
+step_id() {
+	{ echo "$@" && kernel rev-parse HEAD^{tree} HEAD~^{tree} &&
+		cat "$here/series_step.sh" "$here/configure.py" "$here"/configs/*; } | sha1sum
+}
+forget_configs() { rm -f "$MSI_TABLE_CACHE"/build-series-*/.config.inputs; }
+step_once() { # NAME TEXT COMMAND...
+	id=$(step_id "$@")
+	if grep -qsxF "$id" "$passed"; then
+		echo "$2 ... ok, as before"
+		forget_configs
+	else
+		step "$@" && echo "$id" >>"$passed"
+	fi
+}
+
+forget_configs
 ls "$SRC"/patches/[0-9]*.patch >"$scratch/steps"
 total=$(wc -l <"$scratch/steps") n=0
 while [ $n -lt "$total" ]; do
@@ -133,10 +151,10 @@ while [ $n -lt "$total" ]; do
 	mail=$(sed -n "${n}p" "$scratch/steps")
 	kernel checkout -q -f "series~$((total - n))"
 	# shellcheck disable=SC2046
-	step "series-$n" "$n/$total $(basename "$mail")" \
+	step_once "series-$n" "$n/$total $(basename "$mail")" \
 		inside build $(kernel diff --name-only HEAD~)
 	part=$(part_of "$mail")
 	[ "$part" = "$(part_of "$(sed -n "$((n + 1))p" "$scratch/steps")")" ] ||
-		step "series-kunit-$part" "KUnit at the end of part $part" inside kunit
+		step_once "series-kunit-$part" "KUnit at the end of part $part" inside kunit
 done
 echo "make series CHECK=1: all passed"

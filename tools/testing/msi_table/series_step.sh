@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# series_step.sh checkpatch | build CHANGED | kunit - what make series CHECK=1 does in
+# series_step.sh checkpatch | build CHANGED... | kunit - what make series CHECK=1 does in
 # the build root, with what of the series is checked out.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
@@ -23,7 +23,7 @@ checkpatch() {
 configured() {
 	build=$BUILDS/build-series-$1
 	shift
-	rm -f "$build/.config.inputs"
+	[ -z "$anew" ] || rm -f "$build/.config.inputs"
 	python3 -B "$here/configure.py" --missing-ok "$build" "$@"
 }
 
@@ -39,6 +39,7 @@ build() {
 		      drivers/vdpa/mlx5/; do
 		! echo "$*" | grep -q "$folder" || some="$some $folder"
 	done
+	anew=$(printf '%s\n' "$@" | grep Kconfig) || :
 	export ARCH=x86
 	configured with base kunit test drivers check
 	# shellcheck disable=SC2086
@@ -56,6 +57,7 @@ build() {
 		*/irq-loongson*.c) ARCH=loongarch ;;
 		*) continue ;;
 		esac
+		anew=yes
 		configured "$ARCH" cross
 		compile "${file%.*}.o"
 	done
