@@ -127,7 +127,7 @@ step series-checkpatch "checkpatch --strict on each mail" inside checkpatch
 part_of() { basename "$1" | cut -c1-2; }
 
 # What has passed is not done again: with the same tree, after the same, in the same way.
-passed=$MSI_TABLE_CACHE/series.passed
+passed=$repo/.git/passed
 step_id() {
 	{ echo "$@" && kernel rev-parse HEAD^{tree} HEAD~^{tree} &&
 		cat "$here/series_step.sh" "$here/configure.py" "$here"/configs/*; } | sha1sum

@@ -65,7 +65,8 @@ build() {
 
 # In user mode Linux, as anybody would
 kunit() {
-	config=$BUILDS/series.kunitconfig
+	build=$BUILDS/build-series-kunit config=$build/asked.kunitconfig
+	mkdir -p "$build"
 	cd "$TREE"
 	{
 		printf 'CONFIG_%s=y\n' KUNIT IRQ_KUNIT_TEST
@@ -74,7 +75,7 @@ kunit() {
 			printf 'CONFIG_%s=y\n' RUST RUST_KUNIT_TESTS RUST_KERNEL_DOCTESTS
 	} | sort -u >"$config"
 	python3 -B tools/testing/kunit/kunit.py run --kunitconfig "$config" \
-		--make_options LLVM=1 --jobs "$jobs" --build_dir "$BUILDS/build-series-kunit"
+		--make_options LLVM=1 --jobs "$jobs" --build_dir "$build"
 }
 
 "$@"
