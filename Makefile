@@ -25,7 +25,8 @@
 ##   guest-imsic-virt of these.
 ## Suites of make torture: plant model model-smp hotplug-acpi hotplug-native
 ##   igb-intel igb-plain rebind suspend, and with KCSAN=1 model-kcsan igb-kcsan;
-##   arm64: igb-its igb-its-el2 igb-its-smmu igb-gicv2m; riscv64: igb-imsic
+##   arm64: igb-its igb-its-el2 igb-its-smmu igb-gicv2m rebind-gicv2m; riscv64:
+##   igb-imsic igb-imsic-virt rebind-imsic
 ##
 ## Variables:
 ##   ARCH=             x86, arm64 or riscv64, for make run, test, build, shell and

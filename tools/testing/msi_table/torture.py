@@ -63,9 +63,12 @@ SUITES = {
                   IGB),
     'rebind': (SLOT, 'RUN=removal TASK=rebind', 15, REMOVAL),
     'suspend': (SLOT, 'RUN=removal TASK=suspend', 10, REMOVAL),
-    # Of other architectures
+    # Of other architectures. No message of the edu has a DeviceID for an ITS.
     **{f'igb-{name}': ([*devices, *machine.CARDS], 'RUN=torture TASK=igb', 15, IGB)
        for name, devices in ELSEWHERE.items()},
+    'rebind-gicv2m': (machine.GICV2M, 'RUN=removal TASK=rebind PARAMS=unremapped=1', 15,
+                      REMOVAL),
+    'rebind-imsic': (machine.IMSIC, 'RUN=removal TASK=rebind', 15, REMOVAL),
 }
 # What changes where registers are all the time has one thread for all CPUs, see
 # machine.ONE_THREAD: here QEMU also ended with "iotlb_to_section: Assertion failed".

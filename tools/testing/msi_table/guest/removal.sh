@@ -3,7 +3,7 @@
 #
 # The edu device, with either timer driver running on it, goes away and comes
 # back, again and again for DURATION= seconds. How and when is random, from SEED=
-# on.
+# on. PARAMS= are for the driver.
 #
 # TASK=rebind: unbound and bound, removed and found again, its driver unloaded
 #	and loaded
@@ -54,7 +54,7 @@ settled() {
 	done
 }
 no_irqs() { ! lines 'IMS-timer|PCI-MSI' >/dev/null; }
-load() { insmod /modules/$driver.ko count=1000000; }
+load() { insmod /modules/$driver.ko count=1000000 $PARAMS; }
 unload() { rmmod $driver; }
 taken_some() {
 	count
