@@ -8,6 +8,9 @@
  * save. Where there is an NVMe controller nobody drives, both also have its MSI-X
  * table, below the parent which the machine has.
  *
+ * Tables are in msi_table_bench_tables.c. Without them the rest also builds in a kernel
+ * which has none, to compare with.
+ *
  * Time is that of the clock. Under an emulator whose clock counts instructions
  * it is instructions.
  */
@@ -25,7 +28,6 @@
 #include <linux/mm.h>
 #include <linux/moduleparam.h>
 #include <linux/msi.h>
-#include <linux/msi_table.h>
 #include <linux/pci.h>
 #include <linux/prandom.h>
 #include <linux/rcupdate.h>
@@ -39,27 +41,20 @@
 #include <asm/tsc.h>
 #endif
 
-#include "../msi_table.h"
 #include "msi_table_bench.h"
-
-#define BENCH_MAX_SAMPLES	33
-#define BENCH_SEED		1
-#define BENCH_BATCH		32
 
 /* What the MSI core can have at most */
 #define BENCH_MAX_MAINLINE	65536
-#define BENCH_MAX_TABLE		1048576
 
-/* To see that all of it works takes little. */
-static int bench_samples = BENCH_MAX_SAMPLES;
+#define BENCH_SEED		1
+
+int bench_samples = BENCH_MAX_SAMPLES;
 static bool bench_quick;
 
-static struct faux_device *bench_faux;
-static struct irq_domain *bench_parent;
+struct faux_device *bench_faux;
+struct irq_domain *bench_parent;
 static struct rnd_state bench_rnd;
-
-/* The store, of whoever is on */
-static struct bench_slot *bench_store;
+struct bench_slot *bench_store;
 
 /*
  * The parent: enough to deliver, and to compose a message.
@@ -122,7 +117,7 @@ static bool bench_init_dev_msi_info(struct device *dev, struct irq_domain *domai
 }
 
 static const struct msi_parent_ops bench_msi_parent_ops = {
-	.supported_flags	= MSI_GENERIC_FLAGS_MASK | MSI_FLAG_IMS | MSI_FLAG_MULTI_DOMAIN,
+	.supported_flags	= MSI_GENERIC_FLAGS_MASK | BENCH_PARENT_FLAGS,
 	.required_flags		= MSI_FLAG_USE_DEF_DOM_OPS | MSI_FLAG_USE_DEF_CHIP_OPS,
 	.chip_flags		= MSI_CHIP_FLAG_SET_ACK,
 	.bus_select_token	= DOMAIN_BUS_NEXUS,
@@ -144,7 +139,7 @@ static int bench_create_parent(void)
 }
 
 /*
- * The contenders. A handle is whatever they know an interrupt by.
+ * The contenders without tables
  */
 
 static struct irq_domain *bench_core_domain;
@@ -293,120 +288,6 @@ static unsigned int bench_mainline_irq(struct bench_handle *handle)
 	return msi_domain_get_virq(&bench_faux->dev, MSI_DEFAULT_DOMAIN, (long)handle->word[0]);
 }
 
-static struct msi_table *bench_table;
-
-static struct bench_slot *bench_table_slot(struct msi_vector *vector)
-{
-	struct bench_slot *store = msi_table_data(msi_vector_table(vector));
-
-	return &store[msi_vector_label(vector)];
-}
-
-static void bench_table_mask(struct msi_vector *vector)
-{
-	WRITE_ONCE(bench_table_slot(vector)->masked, 1);
-}
-
-static void bench_table_unmask(struct msi_vector *vector)
-{
-	WRITE_ONCE(bench_table_slot(vector)->masked, 0);
-}
-
-static void bench_table_write_msg(struct msi_vector *vector, const struct msi_msg *msg)
-{
-	struct bench_slot *slot = bench_table_slot(vector);
-
-	WRITE_ONCE(slot->address, msi_msg_address(msg));
-	WRITE_ONCE(slot->data, msg->data);
-}
-
-static const struct msi_table_ops bench_table_ops = {
-	.write_msg	= bench_table_write_msg,
-	.mask		= bench_table_mask,
-	.unmask		= bench_table_unmask,
-};
-
-static struct msi_table *bench_new_table(const char *name, u32 size, bool sysfs)
-{
-	const struct msi_table_info info = {
-		.name	= name,
-		.ops	= &bench_table_ops,
-		.size	= size,
-		.parent	= bench_parent,
-		.data	= bench_store,
-		.flags	= sysfs ? 0 : MSI_TABLE_NO_SYSFS,
-	};
-
-	return msi_allocate_table(&bench_faux->dev, &info);
-}
-
-static int bench_table_create(u32 size, bool sysfs)
-{
-	bench_table = bench_new_table("bench", size, sysfs);
-	return PTR_ERR_OR_ZERO(bench_table);
-}
-
-static void bench_table_destroy(void)
-{
-	msi_table_free(bench_table);
-}
-
-static int bench_table_alloc(struct bench_handle *handle, u32 lowest, u32 highest)
-{
-	handle->word[0] = msi_table_alloc_vector_range(bench_table, lowest, highest);
-	return PTR_ERR_OR_ZERO(handle->word[0]);
-}
-
-static void bench_table_free(struct bench_handle *handle)
-{
-	msi_table_free_vector(bench_table, handle->word[0]);
-}
-
-static unsigned int bench_table_irq(struct bench_handle *handle)
-{
-	return msi_vector_irq(handle->word[0]);
-}
-
-/* There is one batch at a time. */
-static struct msi_vector *bench_vectors[BENCH_BATCH];
-
-static int bench_table_alloc_batch(unsigned int n, u32 lowest)
-{
-	const struct msi_vector_request req = { .lowest = lowest, .highest = lowest + n - 1 };
-	int ret = msi_table_alloc_vectors(bench_table, &req, n, n, bench_vectors);
-
-	return min(ret, 0);
-}
-
-static void bench_table_free_batch(void)
-{
-	msi_table_free_vectors(bench_table, bench_vectors, BENCH_BATCH);
-}
-
-/**
- * struct bench_side - A contender
- * @name:		Its name
- * @create:		Make room for that many interrupts, with entries in sysfs or not
- * @destroy:		Undo @create
- * @alloc:		Allocate one, at the lowest free label of a range
- * @free:		Free it
- * @irq:		Its Linux interrupt number
- * @alloc_batch:	Allocate several with consecutive labels
- * @free_batch:		Free them
- * @is_table:		This is what is on trial.
- */
-struct bench_side {
-	const char	*name;
-	int		(*create)(u32 size, bool sysfs);
-	void		(*destroy)(void);
-	int		(*alloc)(struct bench_handle *handle, u32 lowest, u32 highest);
-	void		(*free)(struct bench_handle *handle);
-	unsigned int	(*irq)(struct bench_handle *handle);
-	int		(*alloc_batch)(unsigned int n, u32 lowest);
-	void		(*free_batch)(void);
-	bool		is_table;
-};
-
 static const struct bench_side bench_core = {
 	.name		= "core",
 	.create		= bench_core_create,
@@ -425,39 +306,8 @@ static const struct bench_side bench_mainline = {
 	.irq		= bench_mainline_irq,
 };
 
-static const struct bench_side bench_c = {
-	.name		= "table",
-	.create		= bench_table_create,
-	.destroy	= bench_table_destroy,
-	.alloc		= bench_table_alloc,
-	.free		= bench_table_free,
-	.irq		= bench_table_irq,
-	.alloc_batch	= bench_table_alloc_batch,
-	.free_batch	= bench_table_free_batch,
-	.is_table	= true,
-};
-
-#ifdef CONFIG_MSI_TABLE_BENCH_RUST
-static int bench_rust_create(u32 size, bool sysfs)
-{
-	return msi_bench_rust_create(&bench_faux->dev, bench_parent, size, sysfs, bench_store);
-}
-
-static const struct bench_side bench_rust = {
-	.name		= "rust",
-	.create		= bench_rust_create,
-	.destroy	= msi_bench_rust_destroy,
-	.alloc		= msi_bench_rust_alloc,
-	.free		= msi_bench_rust_free,
-	.irq		= msi_bench_rust_irq,
-	.alloc_batch	= msi_bench_rust_alloc_batch,
-	.free_batch	= msi_bench_rust_free_batch,
-	.is_table	= true,
-};
-#endif
-
 #ifdef CONFIG_PCI_MSI
-static struct pci_dev *bench_pdev;
+struct pci_dev *bench_pdev;
 
 /* Entry 0 is what switches MSI-X on and keeps it on. The first label is entry 1. */
 static int bench_msix_create(u32 size, bool sysfs)
@@ -495,32 +345,6 @@ static void bench_msix_free(struct bench_handle *handle)
 	});
 }
 
-static int bench_msix_table_create(u32 size, bool sysfs)
-{
-	struct msi_vector *vector;
-
-	bench_table = pci_allocate_msi_table(bench_pdev, MSI_TABLE_MSIX);
-	if (IS_ERR(bench_table))
-		return PTR_ERR(bench_table);
-
-	vector = msi_table_alloc_vector(bench_table, 0);
-	if (IS_ERR(vector))
-		msi_table_free(bench_table);
-	return PTR_ERR_OR_ZERO(vector);
-}
-
-static int bench_msix_table_alloc(struct bench_handle *handle, u32 lowest, u32 highest)
-{
-	u32 last = msi_table_size(bench_table) - 1;
-
-	return bench_table_alloc(handle, lowest + 1, min(highest, last - 1) + 1);
-}
-
-static int bench_msix_table_alloc_batch(unsigned int n, u32 lowest)
-{
-	return bench_table_alloc_batch(n, lowest + 1);
-}
-
 static const struct bench_side bench_msix = {
 	.name		= "msix-mainline",
 	.create		= bench_msix_create,
@@ -528,18 +352,6 @@ static const struct bench_side bench_msix = {
 	.alloc		= bench_msix_alloc,
 	.free		= bench_msix_free,
 	.irq		= bench_msix_irq,
-};
-
-static const struct bench_side bench_msix_table = {
-	.name		= "msix-table",
-	.create		= bench_msix_table_create,
-	.destroy	= bench_table_destroy,
-	.alloc		= bench_msix_table_alloc,
-	.free		= bench_table_free,
-	.irq		= bench_table_irq,
-	.alloc_batch	= bench_msix_table_alloc_batch,
-	.free_batch	= bench_table_free_batch,
-	.is_table	= true,
 };
 
 /* All that a driver has, from nothing to nothing */
@@ -552,39 +364,13 @@ static int bench_msix_whole(unsigned int n)
 	return min(ret, 0);
 }
 
-static int bench_msix_table_whole(unsigned int n)
-{
-	int ret;
-
-	bench_table = pci_allocate_msi_table(bench_pdev, MSI_TABLE_MSIX);
-	if (IS_ERR(bench_table))
-		return PTR_ERR(bench_table);
-
-	ret = bench_table_alloc_batch(n, 0);
-	msi_table_free(bench_table);
-	return ret;
-}
 #endif
 
 /*
  * Measuring
  */
 
-/**
- * struct bench - A run of one contender
- * @side:	The contender
- * @sysfs:	With entries in msi_irqs/
- * @live:	How many interrupts are allocated, at the labels from 0 on
- * @handles:	Their handles
- */
-struct bench {
-	const struct bench_side	*side;
-	bool			sysfs;
-	u32			live;
-	struct bench_handle	*handles;
-};
-
-static u64 bench_now(void)
+u64 bench_now(void)
 {
 #ifdef CONFIG_X86
 	return rdtsc_ordered();
@@ -601,8 +387,7 @@ static int bench_compare(const void *a, const void *b)
 }
 
 /* The samples are of @ops operations each. */
-static void bench_report(const struct bench *bench, const char *what, u64 *samples,
-			 unsigned int ops)
+void bench_report(const struct bench *bench, const char *what, u64 *samples, unsigned int ops)
 {
 	unsigned int last = bench_samples - 1;
 
@@ -845,7 +630,7 @@ static long bench_slab(void)
 	       global_node_page_state_pages(NR_SLAB_UNRECLAIMABLE_B);
 }
 
-static int bench_fill(struct bench *bench, u32 live)
+int bench_fill(struct bench *bench, u32 live)
 {
 	const u32 step = max(live / 8, 16384U);
 
@@ -881,7 +666,7 @@ static int bench_grow(struct bench *bench, u32 live)
 }
 
 /* After a failure a handle may be none, and all is left as it is. */
-static int bench_finish(struct bench *bench, int ret)
+int bench_finish(struct bench *bench, int ret)
 {
 	while (!ret && bench->live) {
 		bench->side->free(&bench->handles[--bench->live]);
@@ -893,7 +678,7 @@ static int bench_finish(struct bench *bench, int ret)
 	return ret;
 }
 
-static int bench_level(struct bench *bench, u32 live)
+int bench_level(struct bench *bench, u32 live)
 {
 	bool table = bench->side->is_table;
 	int ret = 0;
@@ -925,15 +710,19 @@ static int bench_level(struct bench *bench, u32 live)
 
 static const u32 bench_levels[] = { 64, 2048, 16384, BENCH_MAX_MAINLINE - 64 };
 
-static int bench_run_side(const struct bench_side *side, bool sysfs,
-			  struct bench_handle *handles)
+void bench_begin(void)
+{
+	prandom_seed_state(&bench_rnd, BENCH_SEED);
+	bench_next_hwirq = 0;
+}
+
+int bench_run_side(const struct bench_side *side, bool sysfs, struct bench_handle *handles)
 {
 	struct bench bench = { .side = side, .sysfs = sysfs, .handles = handles };
 	int ret;
 
 	pr_info("%s, sysfs=%d\n", side->name, sysfs);
-	prandom_seed_state(&bench_rnd, BENCH_SEED);
-	bench_next_hwirq = 0;
+	bench_begin();
 	ret = side->create(BENCH_MAX_MAINLINE, sysfs);
 	if (ret)
 		return ret;
@@ -963,14 +752,14 @@ static int bench_whole(const struct bench_side *side, int (*whole)(unsigned int 
 	return 0;
 }
 
-static int bench_run_msix(const struct bench_side *side, int (*whole)(unsigned int n),
-			  u32 room, struct bench_handle *handles)
+int bench_run_msix(const struct bench_side *side, int (*whole)(unsigned int n), u32 room,
+		   struct bench_handle *handles)
 {
 	struct bench bench = { .side = side, .sysfs = true, .handles = handles };
 	int ret;
 
 	pr_info("%s\n", side->name);
-	prandom_seed_state(&bench_rnd, BENCH_SEED);
+	bench_begin();
 	ret = bench_whole(side, whole) ? : side->create(0, true);
 	if (ret)
 		return ret;
@@ -1000,8 +789,9 @@ static int bench_msix_both(struct bench_handle *handles)
 	if (ret)
 		goto out;
 
-	ret = bench_run_msix(&bench_msix, bench_msix_whole, count - other, handles) ? :
-	      bench_run_msix(&bench_msix_table, bench_msix_table_whole, count - other, handles);
+	ret = bench_run_msix(&bench_msix, bench_msix_whole, count - other, handles);
+	if (!ret && IS_ENABLED(CONFIG_MSI_TABLE_BENCH))
+		ret = bench_msix_tables(count - other, handles);
 	pci_disable_device(bench_pdev);
 out:
 	pci_dev_put(bench_pdev);
@@ -1014,103 +804,9 @@ static int bench_msix_both(struct bench_handle *handles)
 }
 #endif
 
-/* The lowest free label of a table, when those below bench->live are taken */
-static int bench_lowest(struct bench *bench, const char *what, u32 size)
-{
-	struct bench_handle *handles = bench->handles + bench->live;
-	u64 samples[BENCH_MAX_SAMPLES];
-	const unsigned int ops = 8;
-
-	for (int i = -1; i < bench_samples; i++) {
-		u64 begin = bench_now();
-
-		for (unsigned int op = 0; op < ops; op++) {
-			int ret = bench_table_alloc(&handles[op], 0, size - 1);
-
-			if (ret)
-				return ret;
-		}
-		if (i >= 0)
-			samples[i] = bench_now() - begin;
-		for (unsigned int op = 0; op < ops; op++)
-			bench_table_free(&handles[op]);
-		rcu_barrier();
-	}
-	bench_report(bench, what, samples, ops);
-	return 0;
-}
-
-/*
- * The more interrupts there are in the machine the more does each cost. So the
- * empty table is another one beside the full one.
- */
-static int bench_lowest_empty(struct bench *full, u32 size)
-{
-	struct bench empty = { .side = full->side, .handles = full->handles + full->live };
-	struct msi_table *table = bench_table;
-	int ret;
-
-	bench_table = bench_new_table("empty", size, false);
-	ret = PTR_ERR_OR_ZERO(bench_table) ? : bench_lowest(&empty, "range-empty", size);
-	if (!IS_ERR(bench_table))
-		msi_table_free(bench_table);
-	bench_table = table;
-	return ret;
-}
-
-/* And the last thing at 2^20: what everything takes at so many */
-static int bench_huge(struct bench_handle *handles, u32 size)
-{
-	struct bench bench = { .side = &bench_c, .handles = handles };
-	int ret;
-
-	prandom_seed_state(&bench_rnd, BENCH_SEED);
-	bench_next_hwirq = 0;
-	ret = bench_table_create(size, false) ? :
-	      bench_lowest(&bench, "range-0", size) ? :
-	      bench_fill(&bench, size / 2) ? :
-	      bench_lowest(&bench, "range-50", size) ? :
-	      bench_fill(&bench, size - size / 1000) ? :
-	      bench_lowest(&bench, "range-99.9", size) ? :
-	      bench_lowest_empty(&bench, size) ? :
-	      bench_level(&bench, bench.live);
-	return bench_finish(&bench, ret);
-}
-
 /*
  * Two tasks
  */
-
-/**
- * struct bench_task - One of the tasks which work side by side
- * @once:	What it does, again and again: allocate and free
- * @table:	Its table
- * @lowest:	The first of its labels
- * @dev:	Its device, when it has no table
- * @task:	The task
- * @done:	How often it has freed and allocated
- * @error:	Why it could not any more
- */
-struct bench_task {
-	int			(*once)(struct bench_task *task);
-	struct msi_table	*table;
-	u32			lowest;
-	struct device		*dev;
-	struct task_struct	*task;
-	u64			done;
-	int			error;
-};
-
-static int bench_table_once(struct bench_task *task)
-{
-	struct msi_vector *vector = msi_table_alloc_vector_range(task->table, task->lowest,
-								 task->lowest + 31);
-
-	if (IS_ERR(vector))
-		return PTR_ERR(vector);
-	msi_table_free_vector(task->table, vector);
-	return 0;
-}
 
 static int bench_mainline_once(struct bench_task *task)
 {
@@ -1173,7 +869,7 @@ static int bench_tasks(struct bench_task *tasks, unsigned int n, u64 *per_second
 }
 
 /* What one of @two does by itself, and both at a time */
-static int bench_pair(const char *side, const char *what, struct bench_task *two)
+int bench_pair(const char *side, const char *what, struct bench_task *two)
 {
 	u64 rate_one, rate_two;
 	int ret;
@@ -1186,21 +882,6 @@ static int bench_pair(const char *side, const char *what, struct bench_task *two
 		pr_info("side=%s what=%s one=%llu two=%llu\n", side, what, rate_one, rate_two);
 	}
 	return 0;
-}
-
-/* New interrupts are what drivers get, with entries in sysfs. */
-static int bench_two_tables(void)
-{
-	struct msi_table *a __free(msi_table) = bench_new_table("a", 64, true);
-	struct msi_table *b __free(msi_table) = bench_new_table("b", 64, true);
-	struct bench_task two[] = {
-		{ .once = bench_table_once, .table = a },
-		{ .once = bench_table_once, .table = b },
-	};
-
-	if (IS_ERR(a) || IS_ERR(b))
-		return -ENOMEM;
-	return bench_pair("table", "tasks-cold", two);
 }
 
 static int bench_two_devices(struct device *a, struct device *b)
@@ -1232,7 +913,9 @@ static int bench_two_tasks(void)
 
 	if (!other)
 		return -ENOMEM;
-	ret = bench_two_tables() ? : bench_two_devices(&bench_faux->dev, &other->dev);
+	ret = bench_two_devices(&bench_faux->dev, &other->dev);
+	if (!ret && IS_ENABLED(CONFIG_MSI_TABLE_BENCH))
+		ret = bench_two_tables();
 	faux_device_destroy(other);
 	return ret;
 }
@@ -1249,15 +932,14 @@ static int bench_everything(void)
 
 	ret = bench_run_side(&bench_core, false, handles);
 	for (unsigned int sysfs = 0; !ret && sysfs <= 1; sysfs++)
-		ret = bench_run_side(&bench_mainline, sysfs, handles) ? :
-		      bench_run_side(&bench_c, sysfs, handles);
-#ifdef CONFIG_MSI_TABLE_BENCH_RUST
-	for (unsigned int sysfs = 0; !ret && sysfs <= 1; sysfs++)
-		ret = bench_run_side(&bench_rust, sysfs, handles);
-#endif
+		ret = bench_run_side(&bench_mainline, sysfs, handles);
+	if (!ret && IS_ENABLED(CONFIG_MSI_TABLE_BENCH))
+		ret = bench_tables(handles);
 	if (!ret)
 		ret = bench_msix_both(handles);
-	return !ret && huge ? bench_huge(handles, BENCH_MAX_TABLE) : ret;
+	if (!ret && huge && IS_ENABLED(CONFIG_MSI_TABLE_BENCH))
+		ret = bench_huge(handles, BENCH_MAX_TABLE);
+	return ret;
 }
 
 static int bench_set_run(const char *value, const struct kernel_param *kp)

@@ -153,6 +153,13 @@ build_tests() (
 		script build.sh nomsi base norust test drivers nomsi
 )
 
+# The kernel as it is, to compare with
+build_stock() (
+	TREE=/mnt/linux-stock
+	script prepare.sh stock
+	script build.sh bench-stock base norust bench without
+)
+
 build_demo() {
 	case ${ARCH:=x86} in
 	x86) script build.sh demo base demo ;;
@@ -197,6 +204,7 @@ bench)
 	else
 		script build.sh bench base bench drivers
 		script build.sh uml-bench bench uml
+		[ -n "${KDIR:-}" ] || build_stock
 	fi
 	script bench.py ${QUICK:+quick}
 	;;

@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# prepare.sh - a kernel tree with the overlay in it, at $TREE
+# prepare.sh [stock] - a kernel tree with the overlay in it, at $TREE; or without it and
+# with nothing new but the part of the benchmark which does without tables
 set -eu
 here=$(dirname "$0")
 . "$here/steps.sh"
@@ -22,7 +23,18 @@ unpacked() {
 	     END { if (n) printf "%d%%", n * 20 * 512 * 100 / all }'
 }
 
-if [ -z "${KDIR:-}" ]; then
+bench_alone() {
+	rsync -c "$SRC"/kernel/irq/tests/msi_table_bench.[ch] "$TREE/kernel/irq" &&
+		{ grep msi_table_bench "$TREE/kernel/irq/Makefile" ||
+			echo 'obj-y += msi_table_bench.o' >>"$TREE/kernel/irq/Makefile"; }
+}
+
+if [ "${1:-}" = stock ]; then
+	how_far=unpacked
+	[ -d "$TREE" ] || step unpack-stock "unpack the kernel source once more" unpack
+	how_far=
+	step bench-stock "put the benchmark alone into it" bench_alone
+elif [ -z "${KDIR:-}" ]; then
 	how_far=unpacked
 	[ -d "$TREE" ] || step unpack "unpack the kernel source" unpack
 	how_far=
