@@ -222,7 +222,7 @@ static void bench_mainline_write_msg(struct irq_data *data, struct msi_msg *msg)
 {
 	struct bench_slot *slot = &bench_store[data->hwirq];
 
-	WRITE_ONCE(slot->address, msi_msg_address(msg));
+	WRITE_ONCE(slot->address, (u64)msg->address_hi << 32 | msg->address_lo);
 	WRITE_ONCE(slot->data, msg->data);
 }
 
@@ -363,7 +363,6 @@ static int bench_msix_whole(unsigned int n)
 		pci_free_irq_vectors(bench_pdev);
 	return min(ret, 0);
 }
-
 #endif
 
 /*

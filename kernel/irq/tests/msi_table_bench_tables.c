@@ -2,8 +2,6 @@
 /*
  * The contenders of the benchmark which have tables, and what only they can do
  */
-#define pr_fmt(fmt) "bench: " fmt
-
 #include <linux/device/faux.h>
 #include <linux/irq.h>
 #include <linux/msi.h>

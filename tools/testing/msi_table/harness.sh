@@ -157,7 +157,7 @@ build_tests() (
 build_stock() (
 	TREE=/mnt/linux-stock
 	script prepare.sh stock
-	script build.sh bench-stock base norust bench without
+	script build.sh bench-stock base bench drivers without
 )
 
 build_demo() {

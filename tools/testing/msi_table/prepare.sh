@@ -33,7 +33,7 @@ if [ "${1:-}" = stock ]; then
 	how_far=unpacked
 	[ -d "$TREE" ] || step unpack-stock "unpack the kernel source once more" unpack
 	how_far=
-	step bench-stock "put the benchmark alone into it" bench_alone
+	step stock-apply "put the benchmark alone into it" bench_alone
 elif [ -z "${KDIR:-}" ]; then
 	how_far=unpacked
 	[ -d "$TREE" ] || step unpack "unpack the kernel source" unpack

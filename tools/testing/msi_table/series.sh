@@ -130,7 +130,8 @@ part_of() { basename "$1" | cut -c1-2; }
 passed=$repo/.git/passed
 step_id() {
 	{ echo "$@" && kernel rev-parse HEAD^{tree} HEAD~^{tree} &&
-		cat "$here/series_step.sh" "$here/configure.py" "$here"/configs/*; } | sha1sum
+		cat "$here/series_step.sh" "$here/configure.py" "$here/inroot.sh" \
+			"$here/packages" "$here"/configs/*; } | sha1sum
 }
 forget_configs() { rm -f "$MSI_TABLE_CACHE"/build-series-*/.config.inputs; }
 step_once() { # NAME TEXT COMMAND...
