@@ -74,9 +74,10 @@ int msi_table_register(struct msi_table *table)
 	/*
 	 * The resource of the MSI data must be older than that of the table:
 	 * its release destroys the PCI domain and the group in sysfs, which the
-	 * vectors of the table need.
+	 * vectors of the table need. INTx has neither: an empty msi_irqs/ would hide
+	 * its interrupt from who looks there first.
 	 */
-	ret = msi_setup_device_data(dev);
+	ret = table->backend->kind == MSI_TABLE_INTX ? 0 : msi_setup_device_data(dev);
 	if (ret)
 		return ret;
 
