@@ -227,6 +227,8 @@ struct msi_table *pci_allocate_msi_table(struct pci_dev *pdev, unsigned int flag
 	ret = pci_table_choose(ptable, flags);
 	if (ret)
 		return ERR_PTR(ret);
+	/* What it can not be now it will not become. */
+	ptable->kinds &= -ptable->table.backend->kind;
 
 	if (cmpxchg(&pdev->msi_table, NULL, &ptable->table))
 		return ERR_PTR(-EBUSY);
