@@ -29,15 +29,14 @@ bench_alone() {
 			echo 'obj-y += msi_table_bench.o' >>"$TREE/kernel/irq/Makefile"; }
 }
 
-if [ "${1:-}" = stock ]; then
-	how_far=unpacked
-	[ -d "$TREE" ] || step unpack-stock "unpack the kernel source once more" unpack
-	how_far=
-	step stock-apply "put the benchmark alone into it" bench_alone
-elif [ -z "${KDIR:-}" ]; then
+if [ -z "${KDIR:-}" ]; then
 	how_far=unpacked
 	[ -d "$TREE" ] || step unpack "unpack the kernel source" unpack
 	how_far=
+fi
+if [ "${1:-}" = stock ]; then
+	step stock-apply "put the benchmark alone into it" bench_alone
+elif [ -z "${KDIR:-}" ]; then
 	step apply "apply overlay and patches" sh "$here/apply.sh" "$TREE"
 else
 	step rustavailable "ask the tree whether the tools here will do" \
