@@ -275,7 +275,7 @@ static int msi_table_alloc_batch(struct msi_table *table, const struct msi_vecto
 	done = max(ret, 0);
 	for (unsigned int i = 0; i < done; i++) {
 		vectors[i]->live = true;
-		trace_msi_vector_alloc(table, vectors[i]->label, msi_vector_irq(vectors[i]));
+		trace_msi_vector_alloc(vectors[i]);
 	}
 	msi_vectors_put_back(vectors + done, taken - done);
 	return ret;
@@ -459,7 +459,7 @@ static void msi_table_discard(struct msi_table *table, struct msi_vector **vecto
 			      unsigned int n)
 {
 	for (unsigned int i = 0; i < n; i++)
-		trace_msi_vector_free(table, vectors[i]->label, msi_vector_irq(vectors[i]));
+		trace_msi_vector_free(vectors[i]);
 
 	/* None of them is live. Whoever shows one in debugfs has it locked. */
 	xa_lock(&table->labels);
@@ -711,7 +711,7 @@ int msi_vector_request_irq(struct msi_vector *vector, irq_handler_t handler,
 		return -ENOMEM;
 
 	ret = request_threaded_irq(msi_vector_irq(vector), handler, thread_fn, flags, name, dev_id);
-	trace_msi_vector_request(vector->table, vector->label, msi_vector_irq(vector), ret);
+	trace_msi_vector_request(vector, ret);
 	if (ret) {
 		kfree_const(name);
 		return ret;

@@ -206,7 +206,7 @@ bool msi_vector_park(struct msi_vector *vector, struct irq_desc *desc)
 	    !irq_desc_park(desc, &table->fresh, &msi_cut_off_chip, &table->late))
 		return false;
 
-	trace_msi_vector_free(table, vector->label, irq_desc_get_irq(desc));
+	trace_msi_vector_free(vector);
 	table->backend->retire(vector);
 	vector->parked = true;
 	msi_table_put_parked(vector);

@@ -47,6 +47,7 @@ MODULE_PARM_DESC(unremapped,
  * @ops:	Operations of the store
  * @mmio:	Where the store is, when @ops is &msi_mmio_ops
  * @restored:	@msi_store_suspends at the time of the last msi_table_restore()
+ * @single:	The parent takes one interrupt at a time
  * @domain:	Domain of the table
  * @name:	Copy of msi_table_info::name
  */
@@ -55,6 +56,7 @@ struct msi_store {
 	const struct msi_table_ops	*ops;
 	struct msi_mmio_layout		mmio;
 	unsigned int			restored;
+	bool				single;
 	struct irq_domain		*domain;
 	char				name[];
 };
@@ -144,10 +146,7 @@ static bool msi_store_asleep(const struct msi_store *store)
 	       READ_ONCE(store->restored) != READ_ONCE(msi_store_suspends);
 }
 
-/*
- * Nothing must touch the store, but msi_table_restore() will. A PCI device whose
- * driver is going has the state PCI_UNKNOWN, and can be reached.
- */
+/* Nothing must touch the store, but msi_table_restore() will. */
 static bool msi_store_unreachable(const struct msi_store *store)
 {
 	struct device *dev = store->table.dev;
@@ -157,8 +156,8 @@ static bool msi_store_unreachable(const struct msi_store *store)
 	if (dev_is_pci(dev)) {
 		struct pci_dev *pdev = to_pci_dev(dev);
 
-		return (pdev->current_state != PCI_D0 && pdev->current_state != PCI_UNKNOWN) ||
-		       pci_channel_offline(pdev) || READ_ONCE(pdev->in_reset);
+		return pdev->current_state != PCI_D0 || pci_channel_offline(pdev) ||
+		       READ_ONCE(pdev->in_reset);
 	}
 	return pm_runtime_suspended(dev);
 }
@@ -172,7 +171,8 @@ static void msi_store_do_mask(struct msi_vector *vector, bool mask)
 	if (!ops->mask)
 		return;
 
-	trace_msi_vector_mask(vector->table, vector->label, msi_vector_irq(vector), mask);
+	trace_msi_vector_mask(vector->table, vector->label,
+			      msi_store_vector_desc(vector)->irq, mask);
 	if (mask)
 		ops->mask(vector);
 	else
@@ -183,7 +183,8 @@ static void msi_store_do_write_msg(struct msi_vector *vector, const struct msi_m
 {
 	const struct msi_table_ops *ops = to_msi_store(vector->table)->ops;
 
-	trace_msi_vector_write_msg(vector->table, vector->label, msi_vector_irq(vector), msg);
+	trace_msi_vector_write_msg(vector->table, vector->label,
+				   msi_store_vector_desc(vector)->irq, msg);
 	if (!msi_msg_valid(msg) && ops->clear_msg)
 		ops->clear_msg(vector);
 	else
@@ -248,7 +249,7 @@ static void msi_store_shutdown(struct irq_data *data)
 static void msi_store_write_msg(struct irq_data *data, struct msi_msg *msg)
 {
 	struct msi_vector *vector = irq_data_to_vector(data);
-	struct msi_desc *desc = msi_vector_desc(vector);
+	struct msi_desc *desc = msi_store_vector_desc(vector);
 
 	desc->msg = *msg;
 	if (!msi_store_unreachable(to_msi_store(vector->table)))
@@ -299,7 +300,7 @@ static void msi_store_init_irq(struct msi_store *store, struct msi_vector *vecto
 
 	scoped_irqdesc_get_and_lock(irq, 0) {
 		struct irq_data *data = irq_desc_get_irq_data(scoped_irqdesc);
-		struct msi_desc *msi_desc = msi_vector_desc(vector);
+		struct msi_desc *msi_desc = msi_store_vector_desc(vector);
 
 		msi_desc->irq = irq;
 		data->common->msi_desc = msi_desc;
@@ -313,10 +314,10 @@ static void msi_store_init_irq(struct msi_store *store, struct msi_vector *vecto
 static void msi_store_copy_doorbell(struct msi_vector **vectors, unsigned int n)
 {
 #ifdef CONFIG_IRQ_MSI_IOMMU
-	const struct msi_desc *first = msi_vector_desc(vectors[0]);
+	const struct msi_desc *first = msi_store_vector_desc(vectors[0]);
 
 	for (unsigned int i = 1; i < n; i++) {
-		struct msi_desc *desc = msi_vector_desc(vectors[i]);
+		struct msi_desc *desc = msi_store_vector_desc(vectors[i]);
 
 		desc->iommu_msi_iova = first->iommu_msi_iova;
 		desc->iommu_msi_shift = first->iommu_msi_shift;
@@ -326,7 +327,7 @@ static void msi_store_copy_doorbell(struct msi_vector **vectors, unsigned int n)
 
 static void msi_store_remove_sysfs(struct msi_vector *vector)
 {
-	msi_sysfs_remove_desc(vector->table->dev, msi_vector_desc(vector));
+	msi_sysfs_remove_desc(vector->table->dev, msi_store_vector_desc(vector));
 }
 
 static int msi_store_add_sysfs(struct msi_store *store, struct msi_vector **vectors,
@@ -336,7 +337,8 @@ static int msi_store_add_sysfs(struct msi_store *store, struct msi_vector **vect
 		return 0;
 
 	for (unsigned int i = 0; i < n; i++) {
-		int ret = msi_sysfs_populate_desc(store->table.dev, msi_vector_desc(vectors[i]));
+		int ret = msi_sysfs_populate_desc(store->table.dev,
+						  msi_store_vector_desc(vectors[i]));
 
 		if (!ret)
 			continue;
@@ -355,7 +357,7 @@ static int msi_store_alloc_irqs(struct msi_store *store, struct msi_vector **vec
 	msi_alloc_info_t arg = *info->alloc_data;
 	int virq, ret;
 
-	info->ops->set_desc(&arg, msi_vector_desc(vectors[0]));
+	info->ops->set_desc(&arg, msi_store_vector_desc(vectors[0]));
 	virq = __irq_domain_alloc_irqs(store->domain, -1, n, dev_to_node(store->table.dev), &arg,
 				       false, affinity);
 	if (virq < 0)
@@ -377,7 +379,6 @@ static int msi_store_alloc_irqs(struct msi_store *store, struct msi_vector **vec
 static int msi_store_alloc_some_irqs(struct msi_store *store, struct msi_vector **vectors,
 				     unsigned int n, const struct irq_affinity_desc *affinity)
 {
-	struct irq_domain *parent = store->domain->parent;
 	int ret = msi_store_alloc_irqs(store, vectors, n, affinity);
 
 	if (ret > 0 || n == 1 || ret == -ENOSPC || ret == -ENOMEM)
@@ -385,7 +386,7 @@ static int msi_store_alloc_some_irqs(struct msi_store *store, struct msi_vector 
 
 	ret = msi_store_alloc_irqs(store, vectors, 1, affinity);
 	if (ret > 0)
-		parent->flags |= IRQ_DOMAIN_FLAG_MSI_SINGLE;
+		WRITE_ONCE(store->single, true);
 	return ret;
 }
 
@@ -461,7 +462,7 @@ static int msi_store_alloc(struct msi_table *table, struct msi_vector **vectors,
 		unsigned int chunk = min(rounddown_pow_of_two(n - done), MSI_STORE_MAX_CHUNK);
 		int ret;
 
-		if (READ_ONCE(store->domain->parent->flags) & IRQ_DOMAIN_FLAG_MSI_SINGLE)
+		if (READ_ONCE(store->single))
 			chunk = 1;
 		ret = msi_store_alloc_chunk(store, vectors + done, chunk,
 					    affinity ? affinity + done : NULL);
@@ -505,7 +506,7 @@ static void msi_store_free(struct msi_table *table, struct msi_vector **vectors,
 static void msi_store_restore_vector(struct msi_store *store, struct msi_vector *vector)
 {
 	guard(rcu)();
-	scoped_irqdesc_get_and_lock(READ_ONCE(msi_vector_desc(vector)->irq), 0) {
+	scoped_irqdesc_get_and_lock(READ_ONCE(msi_store_vector_desc(vector)->irq), 0) {
 		struct irq_data *data = irq_desc_get_irq_data(scoped_irqdesc);
 		struct msi_msg msg;
 		bool masked;

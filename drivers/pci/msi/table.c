@@ -54,6 +54,12 @@ void pci_table_free(struct msi_table *table, struct msi_vector **vectors, unsign
 		pci_table_choose(ptable, ptable->kinds);
 }
 
+/* The bits are in the order of preference. */
+static unsigned int pci_table_kinds_below(const struct pci_msi_table *ptable)
+{
+	return ptable->kinds & ~GENMASK(fls(ptable->table.backend->kind) - 1, 0);
+}
+
 static int pci_intx_table_alloc(struct pci_msi_table *ptable, struct msi_vector **vectors)
 {
 	struct pci_dev *pdev = to_pci_dev(ptable->table.dev);
@@ -79,8 +85,7 @@ static int pci_table_try(struct pci_msi_table *ptable, struct msi_vector **vecto
 		if (ret > 0 || ptable->settled || ptable->live)
 			return ret;
 		first = first ? : ret;
-		/* The bits are in the order of preference. */
-		if (pci_table_choose(ptable, ptable->kinds & -(ptable->table.backend->kind << 1)))
+		if (pci_table_choose(ptable, pci_table_kinds_below(ptable)))
 			break;
 	}
 	pci_table_choose(ptable, ptable->kinds);

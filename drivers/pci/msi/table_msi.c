@@ -342,7 +342,7 @@ static void pci_msi_table_restore(struct msi_table *table)
 		return;
 
 	/* What has wiped the entries need not have masked those of nobody. */
-	if (table->backend->kind == MSI_TABLE_MSIX && pci_msix_reachable(pdev) &&
+	if (table->backend->kind == MSI_TABLE_MSIX && pci_msi_reachable(pdev) &&
 	    !pci_msi_domain_supports(pdev, MSI_FLAG_NO_MASK, DENY_LEGACY))
 		msix_mask_all(pdev, table->size);
 	pci_restore_msi_state(pdev);
@@ -354,7 +354,7 @@ static void pci_msix_table_restore_vector(struct msi_vector *vector)
 	bool write_msg = arch_restore_msi_irqs(pdev);
 
 	guard(raw_spinlock_irqsave)(&irq_to_desc(msi_vector_irq(vector))->lock);
-	if (pci_msix_reachable(pdev))
+	if (pci_msi_reachable(pdev))
 		pci_restore_msix_entry(msi_vector_desc(vector), write_msg);
 }
 

@@ -38,32 +38,32 @@ DEFINE_EVENT(msi_table, msi_table_destroy,
 );
 
 DECLARE_EVENT_CLASS(msi_vector,
-	TP_PROTO(const struct msi_table *table, u32 label, unsigned int irq),
-	TP_ARGS(table, label, irq),
+	TP_PROTO(const struct msi_vector *vector),
+	TP_ARGS(vector),
 	TP_STRUCT__entry(
-		__string(	device,		dev_name(table->dev)	)
-		__string(	table,		table->name		)
-		__field(	u32,		label			)
-		__field(	unsigned int,	irq			)
+		__string(	device,		dev_name(vector->table->dev)	)
+		__string(	table,		vector->table->name		)
+		__field(	u32,		label				)
+		__field(	unsigned int,	irq				)
 	),
 	TP_fast_assign(
 		__assign_str(device);
 		__assign_str(table);
-		__entry->label = label;
-		__entry->irq = irq;
+		__entry->label = vector->label;
+		__entry->irq = msi_vector_irq(vector);
 	),
 	TP_printk("device=%s table=%s label=%u irq=%u", __get_str(device), __get_str(table),
 		  __entry->label, __entry->irq)
 );
 
 DEFINE_EVENT(msi_vector, msi_vector_alloc,
-	TP_PROTO(const struct msi_table *table, u32 label, unsigned int irq),
-	TP_ARGS(table, label, irq)
+	TP_PROTO(const struct msi_vector *vector),
+	TP_ARGS(vector)
 );
 
 DEFINE_EVENT(msi_vector, msi_vector_free,
-	TP_PROTO(const struct msi_table *table, u32 label, unsigned int irq),
-	TP_ARGS(table, label, irq)
+	TP_PROTO(const struct msi_vector *vector),
+	TP_ARGS(vector)
 );
 
 /* What was missing: free labels, or something of the parent, which may be memory */
@@ -96,11 +96,11 @@ TRACE_EVENT(msi_vector_alloc_failed,
 
 /* The CPU which it is on then, be it one that was asked for or not */
 TRACE_EVENT(msi_vector_request,
-	TP_PROTO(const struct msi_table *table, u32 label, unsigned int irq, int error),
-	TP_ARGS(table, label, irq, error),
+	TP_PROTO(const struct msi_vector *vector, int error),
+	TP_ARGS(vector, error),
 	TP_STRUCT__entry(
-		__string(	device,		dev_name(table->dev)	)
-		__string(	table,		table->name		)
+		__string(	device,		dev_name(vector->table->dev)	)
+		__string(	table,		vector->table->name		)
 		__field(	u32,		label			)
 		__field(	unsigned int,	irq			)
 		__field(	unsigned int,	cpu			)
@@ -109,9 +109,10 @@ TRACE_EVENT(msi_vector_request,
 	TP_fast_assign(
 		__assign_str(device);
 		__assign_str(table);
-		__entry->label = label;
+		unsigned int irq = msi_vector_irq(vector);
 		const struct cpumask *mask = irq_get_effective_affinity_mask(irq);
 
+		__entry->label = vector->label;
 		__entry->irq = irq;
 		__entry->cpu = mask ? cpumask_first(mask) : nr_cpu_ids;
 		__entry->error = error;

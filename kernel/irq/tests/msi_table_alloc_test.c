@@ -422,12 +422,11 @@ static void alloc_trace_failed(void *data, const struct msi_table *table,
 	trace->labels += !parent;
 }
 
-static void alloc_trace_request(void *data, const struct msi_table *table, u32 label,
-				unsigned int irq, int error)
+static void alloc_trace_request(void *data, const struct msi_vector *vector, int error)
 {
 	struct alloc_trace *trace = data;
 
-	if (table != trace->table)
+	if (vector->table != trace->table)
 		return;
 	trace->requested += !error;
 	trace->refused += error == -ENOSPC;
