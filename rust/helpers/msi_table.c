@@ -19,11 +19,3 @@ __rust_helper int rust_helper_irq_set_affinity(unsigned int irq, const struct cp
 	return irq_set_affinity(irq, cpumask);
 }
 #endif
-
-#ifndef CONFIG_PCI
-__rust_helper struct msi_table *
-rust_helper_pci_allocate_msi_table(struct pci_dev *pdev, unsigned int flags)
-{
-	return pci_allocate_msi_table(pdev, flags);
-}
-#endif

@@ -11,8 +11,7 @@
 //! A vector keeps its table alive, and an interrupt its vector, so a driver stores all three side
 //! by side, in any order, and drops them in any order.
 //!
-//! Somebody besides the device who sends a message reads it with [`Vector::message`], and is told
-//! about changes by a [`Watch`]. A vector that another driver is to handle is [`Lent`] to it.
+//! Somebody besides the device who sends a message reads it with [`Vector::message`].
 //!
 //! # Leaking
 //!
@@ -20,7 +19,7 @@
 //! stand for, but soundness does not depend on it: when the device is unbound the C side frees the
 //! handlers, the vectors and the table which are left, in this order, and calls neither a handler
 //! nor an operation of the store afterwards. So a handle that is passed to [`core::mem::forget`]
-//! leaks memory, and that is all.
+//! leaks memory and, until the unbind, its label or its name, and that is all.
 //!
 //! Until the unbind a store, a handler and a watcher have to stay valid. Each is in an allocation
 //! of its own, which the handles own and the C side points to. So a handle may be moved, and what
@@ -30,15 +29,10 @@
 //! to be `'static`. What borrows from the driver goes by the `unsafe` functions whose name ends in
 //! `_with_lt`.
 //!
-//! A table of [`Mmio`] owns the mapping of its registers, so these stay mapped when it is leaked,
-//! or until the unbind if the mapping is a resource of the same device. A [`Lent`] vector is at no
-//! one's mercy: what either side leaks is freed when the device of that side is unbound. A leaked
-//! [`Watch`] ends when its vector is freed, with a warning of the C side.
-//!
 //! One thing is up to the driver: the code of a store and of a handler is part of a module, and may
 //! run until the device is unbound. For the driver of the device, that is always before the module
 //! is unloaded. A module which creates a table on a device that is bound to another module's
-//! driver, or gets a vector of one in another way than by [`Lent`], must not leak its handles.
+//! driver, or gets a vector of one, must not leak its handles.
 //!
 //! C header: [`include/linux/msi_table.h`](srctree/include/linux/msi_table.h)
 
@@ -50,6 +44,7 @@ use crate::{
         Device, //
     },
     error::from_err_ptr,
+    fmt,
     new_mutex,
     prelude::*,
     sync::{
@@ -72,22 +67,14 @@ use core::{
 };
 
 mod affinity;
-mod debug;
 #[cfg(CONFIG_MSI_TABLE_FAKE)]
 pub mod fake;
 mod handler;
 mod interrupt;
-mod lent;
-mod mmio;
 mod options;
-#[cfg(CONFIG_PCI)]
-mod pci;
 mod request;
 mod store;
-#[cfg(all(CONFIG_MSI_TABLE_FAKE, CONFIG_KUNIT = "y"))]
-mod tests;
 mod vector;
-mod watch;
 
 pub use self::affinity::{
     Affinity,
@@ -101,22 +88,7 @@ pub use self::interrupt::{
     Disabled,
     Interrupt, //
 };
-pub use self::lent::{
-    Lent,
-    LentInterrupt,
-    LentRef, //
-};
-pub use self::mmio::{
-    Layout,
-    Mapping,
-    Mmio, //
-};
 pub use self::options::Options;
-#[cfg(CONFIG_PCI)]
-pub use self::pci::{
-    Kind,
-    Kinds, //
-};
 pub use self::request::{
     Cookies,
     Each,
@@ -126,11 +98,6 @@ pub use self::store::Store;
 pub use self::vector::{
     Vector,
     VectorRef, //
-};
-pub use self::watch::{
-    Watch,
-    Watchable,
-    Watcher, //
 };
 
 /// What a device writes, and where, to raise an interrupt.
@@ -215,15 +182,9 @@ mod private {
 
         fn new_bus() -> impl PinInit<Self::Bus> {}
     }
-
-    impl<M, C: ForeignOwnable + 'static> Sealed for Mmio<M, C> {
-        type Bus = ();
-
-        fn new_bus() -> impl PinInit<Self::Bus> {}
-    }
 }
 
-/// What is behind a [`Table`]: every [`Store`], [`Mmio`], and [`Pci`].
+/// What is behind a [`Table`]: every [`Store`], and [`Pci`].
 ///
 /// This trait can not be implemented directly.
 ///
@@ -264,10 +225,6 @@ impl<S: Store> Backing for S {
 /// The MSI-X table or the MSI capability of a PCI function, which the PCI core looks after.
 ///
 /// Its vectors carry a `C` for the driver.
-#[cfg_attr(
-    CONFIG_PCI,
-    doc = "Created by [`pci::Device::msi_table`](kernel::pci::Device::msi_table); see there."
-)]
 pub struct Pci<C = ()>(PhantomData<C>);
 
 impl<C: ForeignOwnable + Send + Sync + 'static> Backing for Pci<C> {
@@ -727,5 +684,20 @@ impl<'a, B: Backing<Cookie = ()>> Table<'a, B> {
     #[inline]
     pub fn alloc_any(&self) -> Result<Vector<'a, B>> {
         self.alloc(Request::any())
+    }
+}
+
+impl<B: Backing> fmt::Debug for Table<'_, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Table")
+            .field("size", &self.size())
+            .field("is_dynamic", &self.is_dynamic())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<C> fmt::Debug for Pci<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pci").finish()
     }
 }

@@ -185,7 +185,7 @@ impl<'bound> Driver<'bound> {
 
     fn run(&self) {
         let times = *module_parameters::count.value_ref();
-        let total = times * (1 + Self::POOL_SIZE);
+        let total = times.saturating_mul(1 + Self::POOL_SIZE);
         let mut delivered = self.igb.raise(&self.three, times);
 
         for irq in &self.pool {

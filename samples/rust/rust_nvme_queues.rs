@@ -686,7 +686,12 @@ impl Drop for Driver<'_> {
             }
         }
         if self.disable().is_err() {
-            dev_err!(self.pdev, "the controller can not be disabled\n");
+            dev_err!(
+                self.pdev,
+                "the controller can not be disabled, and keeps its memory\n"
+            );
+            core::mem::forget(self.admin.clone());
+            self.queues.drain_all().for_each(core::mem::forget);
         }
     }
 }

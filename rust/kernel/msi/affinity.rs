@@ -7,6 +7,7 @@
 use crate::{
     bindings,
     cpumask::Cpumask,
+    fmt,
     prelude::*, //
 };
 
@@ -231,5 +232,19 @@ impl Affinity {
     #[inline]
     pub fn is_managed(&self) -> bool {
         self.0.is_managed() != 0
+    }
+}
+
+impl fmt::Debug for Affinity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Affinity")
+            .field("is_managed", &self.is_managed())
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Spread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Spread").finish_non_exhaustive()
     }
 }

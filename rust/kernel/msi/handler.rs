@@ -323,6 +323,14 @@ impl<T, B: Backing> Installed<T, B> {
         flags: Flags,
         name: &CStr,
     ) -> Result {
+        let mut flags = flags.into_inner();
+
+        // Whether the line is quiet before the thread has run nobody knows.
+        // SAFETY: By the safety requirements of this function the vector is valid.
+        if callbacks.thread.is_some() && unsafe { is_intx(self.vector()) } {
+            flags |= Flags::ONESHOT.into_inner();
+        }
+
         // SAFETY:
         // - By the safety requirements of this function the vector is valid, and there is no other
         //   call for it at the same time.
@@ -335,7 +343,7 @@ impl<T, B: Backing> Installed<T, B> {
                 self.vector(),
                 callbacks.primary,
                 callbacks.thread,
-                flags.into_inner(),
+                flags,
                 ptr::from_ref(self).cast_mut().cast(),
                 c"%s".as_char_ptr(),
                 name.as_char_ptr(),
@@ -362,6 +370,18 @@ impl<T, B: Backing> Installed<T, B> {
 
         (&this.handler, vector, store)
     }
+}
+
+/// Returns whether the interrupt is the line of INTx, which other devices may share.
+///
+/// # Safety
+///
+/// `vector` must be valid.
+pub(super) unsafe fn is_intx(vector: *mut bindings::msi_vector) -> bool {
+    // SAFETY: By the safety requirements of this function the vector is valid, and so is its table.
+    let kind = unsafe { bindings::msi_table_kind(bindings::msi_vector_table(vector)) };
+
+    kind == bindings::MSI_TABLE_INTX
 }
 
 /// The callbacks of a handler.

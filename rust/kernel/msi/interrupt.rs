@@ -6,6 +6,7 @@
 
 use super::{
     handler::{
+        is_intx,
         Arguments,
         Callbacks,
         Installed, //
@@ -21,11 +22,13 @@ use crate::{
     bindings,
     cpu::CpuId,
     error::to_result,
+    fmt,
     irq::Flags,
     prelude::*,
     sync::atomic::{
         Atomic,
-        Full, //
+        Full,
+        Relaxed, //
     },
 };
 use core::{
@@ -41,17 +44,10 @@ use core::{
 /// # Invariants
 ///
 /// `handling` is that of a handler of `vector`.
-///
-/// The interrupt is disabled once for each [`Disabled`] of it, also for one which was leaked, and
-/// once more if `enabled` is `false`. While [`Interrupt::disable`] or [`Interrupt::enable`] runs it
-/// may be disabled more often, but not less.
 pub struct Interrupt<'a, T, B: Backing = super::Pci> {
     // Dropped first, before the vector.
     handling: Handling<T, B>,
     vector: Vector<'a, B>,
-
-    /// Whether [`Interrupt::disable`] has not been called since [`Interrupt::enable`].
-    enabled: Atomic<bool>,
 }
 
 /// Frees the handler of an [`Interrupt`] when it is dropped.
@@ -60,16 +56,57 @@ pub struct Interrupt<'a, T, B: Backing = super::Pci> {
 ///
 /// The handler is installed on its vector, which is owned, and not dropped before this. Everybody
 /// who frees either other than this type and the owner does so when the device is unbound.
-struct Handling<T, B: Backing>(Pin<KBox<Installed<T, B>>>);
+///
+/// The interrupt is disabled once for each [`Disabled`] of it, and once more if `enabled` is
+/// `false`. While [`Interrupt::disable`] or [`Interrupt::enable`] runs it may be disabled more
+/// often, but not less.
+struct Handling<T, B: Backing> {
+    installed: Pin<KBox<Installed<T, B>>>,
+
+    /// Whether [`Interrupt::disable`] has not been called since [`Interrupt::enable`].
+    enabled: Atomic<bool>,
+
+    /// How many [`Disabled`] there are, with those which were leaked.
+    disabled: Atomic<i32>,
+}
+
+impl<T, B: Backing> Handling<T, B> {
+    /// # Safety
+    ///
+    /// The interrupt must have been disabled, and this must be the one call which ends that.
+    unsafe fn enable_once(&self) {
+        // SAFETY: By the type invariants the vector is valid. `enable_irq()` takes any number. This
+        // is one of an interrupt which exists, as it does as long as the vector. By the safety
+        // requirements of this function the call is balanced.
+        unsafe { bindings::enable_irq(bindings::msi_vector_irq(self.installed.vector())) };
+    }
+
+    /// Undoes what is left of [`Interrupt::disable`], and of a [`Disabled`] which was leaked.
+    #[cold]
+    fn enable_shared(&mut self) {
+        // SAFETY: By the type invariants the vector is valid.
+        if !unsafe { is_intx(self.installed.vector()) } {
+            // It begins anew with the next handler.
+            return;
+        }
+        for _ in 0..self.disabled.load(Relaxed) + i32::from(!self.enabled.load(Relaxed)) {
+            // SAFETY: By the type invariants it is disabled that often, and nobody else ends that.
+            unsafe { self.enable_once() };
+        }
+    }
+}
 
 impl<T, B: Backing> Drop for Handling<T, B> {
     #[inline]
     fn drop(&mut self) {
+        if !self.enabled.load(Relaxed) || self.disabled.load(Relaxed) != 0 {
+            self.enable_shared();
+        }
         // SAFETY: By the type invariants the vector is valid: it is not dropped yet, nor is the
         // device unbound. Nobody else installs or frees a handler on it at the same time: whoever
         // does has a vector which he owns, and that of this handler is in an `Interrupt`; or is the
         // C side when the device is unbound.
-        unsafe { bindings::msi_vector_free_irq(self.0.vector()) };
+        unsafe { bindings::msi_vector_free_irq(self.installed.vector()) };
     }
 }
 
@@ -77,7 +114,7 @@ impl<'a, T, B: Backing> Interrupt<'a, T, B> {
     /// Returns the handler.
     #[inline]
     pub fn handler(&self) -> &T {
-        self.handling.0.handler()
+        self.handling.installed.handler()
     }
 
     /// Returns the vector.
@@ -143,11 +180,8 @@ impl<'a, T, B: Backing> Interrupt<'a, T, B> {
     /// # Ok::<(), Error>(())
     /// ```
     pub fn hint_affinity(&self, cpu: Option<CpuId>) -> Result {
-        // SAFETY: The vector is valid, and so is its table.
-        let kind = unsafe {
-            bindings::msi_table_kind(bindings::msi_vector_table(self.handling.0.vector()))
-        };
-        if kind == bindings::MSI_TABLE_INTX {
+        // SAFETY: The vector is valid.
+        if unsafe { is_intx(self.handling.installed.vector()) } {
             return Err(EOPNOTSUPP);
         }
 
@@ -167,8 +201,10 @@ impl<'a, T, B: Backing> Interrupt<'a, T, B> {
     /// handler is called for it, once, when the interrupt is enabled again. Nothing happens if it
     /// is disabled already; for something that nests see [`Interrupt::disabled`].
     ///
-    /// This may sleep. It must not be called by the handler, for which it waits. The line of INTx
-    /// is disabled for the other devices which share it as well.
+    /// This may sleep. It must not be called by the handler, for which it waits.
+    ///
+    /// The line of INTx is disabled for the other devices which share it as well, and so it is
+    /// enabled before the handler is freed.
     pub fn disable(&self) {
         // SAFETY: `disable_irq()` takes any number. This is one of an interrupt which exists, as it
         // does as long as the vector.
@@ -176,9 +212,9 @@ impl<'a, T, B: Backing> Interrupt<'a, T, B> {
 
         // INVARIANT: It was disabled above, for `enabled`, which is `false` from now on. If that
         // was so already then once is too much.
-        if !self.enabled.xchg(false, Full) {
-            // SAFETY: By the type invariant it is disabled twice at least.
-            unsafe { self.enable_once() };
+        if !self.handling.enabled.xchg(false, Full) {
+            // SAFETY: By the type invariants it is disabled twice at least.
+            unsafe { self.handling.enable_once() };
         }
     }
 
@@ -242,10 +278,10 @@ impl<'a, T, B: Backing> Interrupt<'a, T, B> {
     /// ```
     pub fn enable(&self) {
         // INVARIANT: If it was disabled for `enabled` then that ends below.
-        if !self.enabled.xchg(true, Full) {
-            // SAFETY: By the type invariant it is disabled, once for `enabled`. That has just been
+        if !self.handling.enabled.xchg(true, Full) {
+            // SAFETY: By the type invariants it is disabled, once for `enabled`. That has just been
             // changed, by nobody else.
-            unsafe { self.enable_once() };
+            unsafe { self.handling.enable_once() };
         }
     }
 
@@ -253,7 +289,7 @@ impl<'a, T, B: Backing> Interrupt<'a, T, B> {
     ///
     /// Like [`Interrupt::disable`], but it nests: there may be several at a time, and the interrupt
     /// is enabled when all of them are dropped, unless it is disabled by that function. If one is
-    /// leaked then the interrupt is disabled until it is freed.
+    /// leaked then the interrupt is disabled until it is freed; that of INTx until right before.
     ///
     /// # Examples
     ///
@@ -305,17 +341,8 @@ impl<'a, T, B: Backing> Interrupt<'a, T, B> {
         unsafe { bindings::disable_irq(self.vector.irq()) };
 
         // INVARIANT: It was just disabled, for this.
+        self.handling.disabled.add(1, Relaxed);
         Disabled(self)
-    }
-
-    /// # Safety
-    ///
-    /// The interrupt must have been disabled, and this must be the one call which ends that.
-    unsafe fn enable_once(&self) {
-        // SAFETY: `enable_irq()` takes any number. This is one of an interrupt which exists, as it
-        // does as long as the vector. By the safety requirements of this function the call is
-        // balanced.
-        unsafe { bindings::enable_irq(self.vector.irq()) };
     }
 
     /// Frees several interrupts, with their vectors.
@@ -444,9 +471,10 @@ impl<'i, 'a, T, B: Backing> Disabled<'i, 'a, T, B> {
 
 impl<T, B: Backing> Drop for Disabled<'_, '_, T, B> {
     fn drop(&mut self) {
+        self.0.handling.disabled.add(-1, Relaxed);
         // SAFETY: By the type invariant, and nobody else ends it. It has been the same handler all
         // the time, since the interrupt is borrowed.
-        unsafe { self.0.enable_once() };
+        unsafe { self.0.handling.enable_once() };
     }
 }
 
@@ -490,9 +518,12 @@ impl<'a, B: Backing> Vector<'a, B> {
         // INVARIANT: The handler was installed above, on this vector. The C side frees one by
         // itself only when the device is unbound. It is disabled if the flags say so.
         Ok(Interrupt {
-            handling: Handling(installed),
+            handling: Handling {
+                installed,
+                enabled: Atomic::new(!is_disabled(flags)),
+                disabled: Atomic::new(0),
+            },
             vector: self,
-            enabled: Atomic::new(!is_disabled(flags)),
         })
     }
 
@@ -657,7 +688,8 @@ impl<'a, B: Backing> Vector<'a, B> {
 
     /// Registers a threaded handler, and makes the vector an [`Interrupt`].
     ///
-    /// See [`Vector::request_irq`].
+    /// See [`Vector::request_irq`]. The line of INTx stays masked until the thread has run, as with
+    /// [`Flags::ONESHOT`], so whoever shares it must do so, too.
     ///
     /// # Examples
     ///
@@ -739,5 +771,19 @@ impl<'a, B: Backing> Vector<'a, B> {
     {
         // SAFETY: This is required of the caller.
         unsafe { self.request(Callbacks::threaded(), flags, name, handler) }
+    }
+}
+
+impl<T, B: Backing> fmt::Debug for Interrupt<'_, T, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Interrupt")
+            .field("vector", self.vector())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<T, B: Backing> fmt::Debug for Disabled<'_, '_, T, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Disabled").field(self.interrupt()).finish()
     }
 }

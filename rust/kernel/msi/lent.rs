@@ -26,6 +26,7 @@ use crate::{
         Device, //
     },
     devres::Devres,
+    fmt,
     irq::Flags,
     prelude::*,
     static_lock_class,
@@ -185,7 +186,7 @@ impl<B: Backing + 'static> Drop for Borrower<B> {
 impl<B: Backing + 'static> Lent<B> {
     /// Makes a vector one which can be lent.
     pub fn new(vector: Vector<'_, B>) -> Result<Self> {
-        let dev = vector.device();
+        let dev = vector.table.dev;
         // SAFETY:
         // - Lifetimes make no difference for the layout, and `B` is `'static`. So the lifetime is
         //   that of the device only: for which it is bound, and its table exists.
@@ -460,5 +461,27 @@ impl<T, B: Backing + 'static> LentInterrupt<T, B> {
             // is locked.
             unsafe { bindings::synchronize_irq(vector.irq()) };
         }
+    }
+}
+
+// The vector of a `Lent` is behind a mutex.
+impl<B: Backing + 'static> fmt::Debug for Lent<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lent").finish_non_exhaustive()
+    }
+}
+
+impl<B: Backing + 'static> fmt::Debug for LentRef<'_, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LentRef")
+            .field("label", &self.label())
+            .field("irq", &self.irq())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<T, B: Backing + 'static> fmt::Debug for LentInterrupt<T, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LentInterrupt").finish_non_exhaustive()
     }
 }

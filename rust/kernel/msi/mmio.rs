@@ -5,6 +5,7 @@
 //! C header: [`include/linux/msi_table.h`](srctree/include/linux/msi_table.h)
 
 use super::{
+    private::Sealed,
     Backing,
     Data,
     Options,
@@ -19,6 +20,7 @@ use crate::{
         Bound,
         Device, //
     },
+    fmt,
     io::{
         MmioRaw,
         Region, //
@@ -223,6 +225,12 @@ pub struct Mmio<M, C: ForeignOwnable + 'static = ()> {
     bits: Option<fn(C::Borrowed<'_>) -> u32>,
 }
 
+impl<M, C: ForeignOwnable + 'static> Sealed for Mmio<M, C> {
+    type Bus = ();
+
+    fn new_bus() -> impl PinInit<Self::Bus> {}
+}
+
 impl<M: Mapping, C: ForeignOwnable + Send + Sync + 'static> Backing for Mmio<M, C> {
     type Cookie = C;
 }
@@ -240,6 +248,9 @@ impl<M> Mmio<M> {
 
     /// Lets its vectors carry a `C` for the driver, see
     /// [`Request::cookie`](super::Request::cookie).
+    ///
+    /// This comes before [`Mmio::with_control_bits`], whose bits may depend on the cookie: what was
+    /// said there is forgotten.
     ///
     /// # Examples
     ///
@@ -460,5 +471,13 @@ where
         // SAFETY: This creates a table on `dev`, and makes what it gets the data of the table. That
         // has operations of the C side, which do not use it, and `bits`, which expects it.
         unsafe { Self::create(dev, store, create) }
+    }
+}
+
+impl<M: Mapping, C: ForeignOwnable + 'static> fmt::Debug for Mmio<M, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Mmio")
+            .field("layout", self.layout())
+            .finish_non_exhaustive()
     }
 }

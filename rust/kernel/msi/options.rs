@@ -6,6 +6,7 @@
 
 use crate::{
     bindings,
+    fmt,
     prelude::*, //
 };
 use core::ptr::{
@@ -213,5 +214,15 @@ impl From<u32> for Options {
     #[inline]
     fn from(size: u32) -> Self {
         Self::indexed(size)
+    }
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options")
+            .field("size", &self.size)
+            .field("flags", &self.flags)
+            .field("parent", &self.parent.is_some())
+            .finish()
     }
 }

@@ -8,7 +8,10 @@ use super::{
     Affinity,
     Spread, //
 };
-use crate::bindings;
+use crate::{
+    bindings,
+    fmt, //
+};
 use core::{
     num::NonZeroU32,
     ops::{
@@ -346,5 +349,13 @@ impl From<RangeFull> for Request<'_> {
     #[inline]
     fn from(range: RangeFull) -> Self {
         Self::range(range)
+    }
+}
+
+impl<C> fmt::Debug for Request<'_, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request")
+            .field("labels", &self.labels())
+            .finish_non_exhaustive()
     }
 }

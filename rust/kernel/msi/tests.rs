@@ -4,20 +4,13 @@
 
 mod batch;
 mod doubles;
-mod lent;
-#[cfg(all(CONFIG_PCI_MSI, CONFIG_MSI_TABLE_DEVICE_KUNIT_TEST))]
-mod pci;
 mod stores;
-mod watch;
 
 use crate::macros;
 
 #[macros::kunit_tests(rust_kernel_msi)]
 mod suite {
-    use super::{
-        doubles::*,
-        watch, //
-    };
+    use super::doubles::*;
     use crate::{
         faux,
         irq::{
@@ -33,13 +26,10 @@ mod suite {
             },
             Affinity,
             Interrupt,
-            Lent,
-            LentInterrupt,
             Options,
             Request,
             Table,
-            Vector,
-            Watch, //
+            Vector, //
         },
         prelude::*,
         str::CString,
@@ -66,10 +56,6 @@ mod suite {
         check::<Table<'_, Strict>>();
         check::<Vector<'_, Strict>>();
         check::<Interrupt<'_, Counter, Strict>>();
-        check::<Lent<Strict>>();
-        check::<LentInterrupt<Counter, Strict>>();
-        check::<Watch<watch::Told, Vector<'_, Strict>>>();
-        check::<Watch<watch::Told, Interrupt<'_, Counter, Strict>>>();
         check::<Affinity>();
         check::<Table<'_>>();
         check::<Vector<'_>>();

@@ -19,11 +19,8 @@ use crate::{
         Cpumask,
         CpumaskVar, //
     },
-    device::{
-        self,
-        Device, //
-    },
     error::to_result,
+    fmt,
     prelude::*,
     sync::aref::ARef,
     types::{
@@ -102,8 +99,6 @@ pub struct VectorRef<B: Backing>(Opaque<bindings::msi_vector>, PhantomData<fn(B)
 // - `msi_vector_label()` and `msi_vector_cookie()` read what is set before there is a reference.
 // - `msi_vector_irq()` reads a number which is set once: between `Store::init_vector`, whose thread
 //   is the only one with a reference by then, and what is called next for the vector.
-// - `msi_vector_restore()` takes the lock of the interrupt, and may be called concurrently with
-//   everything.
 // - The cookie is `Sync`.
 unsafe impl<B: Backing> Sync for VectorRef<B> {}
 
@@ -134,37 +129,6 @@ impl<B: Backing> VectorRef<B> {
     pub fn irq(&self) -> u32 {
         // SAFETY: By the type invariants the vector is valid.
         unsafe { bindings::msi_vector_irq(self.as_raw()) }
-    }
-
-    /// Writes the message and the mask of this vector to the device again, as
-    /// [`Table::restore`](super::Table::restore) does for all.
-    ///
-    /// This must not be called in atomic context, nor by a method of the table's own store.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use kernel::msi::{fake::{fake_device, Recorder}, Table};
-    ///
-    /// let dev = fake_device!(c"msi_restore_one", 8);
-    /// let table = Table::new(dev.as_ref(), c"ims", 16, Recorder::default())?;
-    /// let vector = table.alloc(5)?;
-    /// let _other = table.alloc(6)?;
-    ///
-    /// // What a reset of the device does.
-    /// table.store().wipe();
-    ///
-    /// vector.restore();
-    /// assert!(table.store().is_masked(5));
-    /// assert!(!table.store().is_masked(6));
-    /// # drop(vector);
-    /// # Ok::<(), Error>(())
-    /// ```
-    #[inline]
-    pub fn restore(&self) {
-        // SAFETY: By the type invariants the vector is valid, and so is its table. It may be
-        // restored concurrently with everything.
-        unsafe { bindings::msi_vector_restore(self.as_raw()) };
     }
 
     /// Returns the label: MSI-X table index, MSI message number, or entry number of the store.
@@ -214,7 +178,7 @@ impl<B: Backing> VectorRef<B> {
 /// ```
 pub struct Vector<'a, B: Backing = super::Pci> {
     ptr: NonNull<bindings::msi_vector>,
-    table: ARef<Inner<'a, B>>,
+    pub(super) table: ARef<Inner<'a, B>>,
 }
 
 // SAFETY: The functions that take a `struct msi_vector`, and those which free it, may be called
@@ -353,8 +317,10 @@ impl<'a, B: Backing> Vector<'a, B> {
         }
         res?;
 
-        // They fit into memory, so there are not too many for an `int`.
-        table.refs.add(len as i32);
+        let inner = ARef::into_raw(table.clone());
+        // That was the first one; there is at least one. They fit into memory, so there are not too
+        // many for an `int`.
+        table.refs.add(len as i32 - 1);
         for (slot, ptr) in vectors.spare_capacity_mut().iter_mut().zip(&ptrs[..len]) {
             // INVARIANT: The vector was just allocated from the table with this cookie. The C side
             // frees a vector by itself only when the device is unbound.
@@ -362,7 +328,7 @@ impl<'a, B: Backing> Vector<'a, B> {
                 // SAFETY: The C side has written that many pointers to valid vectors.
                 ptr: unsafe { NonNull::new_unchecked(ptr.assume_init()) },
                 // SAFETY: The table is valid, and this is one of the handles just counted.
-                table: unsafe { ARef::from_raw(NonNull::from(&**table)) },
+                table: unsafe { ARef::from_raw(inner) },
             });
         }
         // SAFETY: There is room for `max` more, and the first `len` have just been written.
@@ -393,9 +359,7 @@ impl<'a, B: Backing> Vector<'a, B> {
                 }
                 // SAFETY: The first so many of `room` are vectors of this table, with the handles
                 // of `chunk`, which are neither used again nor dropped.
-                unsafe {
-                    Inner::free_vectors(NonNull::from(&*chunk[0].table), &mut room[..chunk.len()])
-                };
+                unsafe { Inner::free_vectors(chunk[0].inner(), &mut room[..chunk.len()]) };
             }
         }
         vectors.drain_all().for_each(mem::forget);
@@ -411,9 +375,12 @@ impl<'a, B: Backing> Vector<'a, B> {
         self.ptr
     }
 
+    /// The pointer of the handle, which whoever has the last one may free the table by; not one
+    /// that comes from a reference.
     #[inline]
-    pub(super) fn device(&self) -> &'a Device<device::Bound> {
-        self.table.dev
+    fn inner(&self) -> NonNull<Inner<'a, B>> {
+        // SAFETY: The field is valid. The copy is not used as a handle, and not dropped.
+        ARef::into_raw(unsafe { ptr::read(&self.table) })
     }
 
     /// Returns what is behind the table of the vector: the store the table was created with.
@@ -432,6 +399,37 @@ impl<'a, B: Backing> Vector<'a, B> {
     #[inline]
     pub fn store(&self) -> &B {
         &self.table.data.store
+    }
+
+    /// Writes the message and the mask of this vector to the device again, as
+    /// [`Table::restore`](super::Table::restore) does for all.
+    ///
+    /// This must not be called in atomic context, nor by a method of the table's own store.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use kernel::msi::{fake::{fake_device, Recorder}, Table};
+    ///
+    /// let dev = fake_device!(c"msi_restore_one", 8);
+    /// let table = Table::new(dev.as_ref(), c"ims", 16, Recorder::default())?;
+    /// let vector = table.alloc(5)?;
+    /// let _other = table.alloc(6)?;
+    ///
+    /// // What a reset of the device does.
+    /// table.store().wipe();
+    ///
+    /// vector.restore();
+    /// assert!(table.store().is_masked(5));
+    /// assert!(!table.store().is_masked(6));
+    /// # drop(vector);
+    /// # Ok::<(), Error>(())
+    /// ```
+    #[inline]
+    pub fn restore(&self) {
+        // SAFETY: By the type invariants the vector is valid, and so is its table. It may be
+        // restored concurrently with everything.
+        unsafe { bindings::msi_vector_restore(self.as_raw()) };
     }
 
     /// Moves the interrupt to other CPUs.
@@ -695,7 +693,7 @@ impl<'a, B: Backing> Batch<'a, B> {
         // INVARIANT: The vector is owned, and its reference to the table is one which is counted.
         // Neither is dropped.
         let vector = ManuallyDrop::new(vector);
-        let table = NonNull::from(&*vector.table);
+        let table = vector.inner();
 
         if self.table != table || self.len == ROOM {
             self.flush();
@@ -765,5 +763,23 @@ impl<B: Backing> Drop for Batch<'_, B> {
     #[inline]
     fn drop(&mut self) {
         self.flush();
+    }
+}
+
+impl<B: Backing> fmt::Debug for VectorRef<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VectorRef")
+            .field("label", &self.label())
+            .field("irq", &self.irq())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<B: Backing> fmt::Debug for Vector<'_, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Vector")
+            .field("label", &self.label())
+            .field("irq", &self.irq())
+            .finish_non_exhaustive()
     }
 }

@@ -13,6 +13,7 @@ use super::{
 use crate::{
     bindings,
     container_of,
+    fmt,
     prelude::*,
     sync::Arc,
     types::Opaque, //
@@ -457,5 +458,13 @@ impl<W, V: Watchable> Drop for Watch<W, V> {
         // `target` is, what it borrows is still there, and with it the device is still bound. By
         // the type invariants it is the one which `raw` watches.
         unsafe { bindings::msi_vector_unwatch(self.target.as_raw(Token), self.watching.raw.get()) };
+    }
+}
+
+impl<W, V: Watchable + fmt::Debug> fmt::Debug for Watch<W, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Watch")
+            .field("target", self.target())
+            .finish_non_exhaustive()
     }
 }

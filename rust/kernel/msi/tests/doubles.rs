@@ -304,33 +304,3 @@ impl Way {
         Ok(())
     }
 }
-
-/// Says of the test which is running that it was skipped.
-#[cfg(CONFIG_PCI_MSI)]
-pub(super) fn skip() {
-    // SAFETY: There are no requirements.
-    let test = unsafe { bindings::kunit_get_current_test() };
-
-    if !test.is_null() {
-        // SAFETY: The test which is running is valid, and only it writes its status meanwhile.
-        unsafe { (*test).status = bindings::kunit_status_KUNIT_SKIPPED };
-    }
-}
-
-/// Runs `f` with warnings left out of the log, and returns how many there were.
-pub(super) fn warnings(f: impl FnOnce()) -> Result<i32> {
-    // SAFETY: There are no requirements.
-    let test = unsafe { bindings::kunit_get_current_test() };
-    // SAFETY: `test` is the test which is running.
-    let suppressed = unsafe { bindings::kunit_start_suppress_warning(test) };
-
-    if suppressed.is_null() {
-        return Err(ENOMEM);
-    }
-    f();
-    // SAFETY: `suppressed` was started and has not ended.
-    let count = unsafe { bindings::kunit_suppressed_warning_count(suppressed) };
-    // SAFETY: `suppressed` was started by this test, has not ended, and is not used again.
-    unsafe { bindings::kunit_end_suppress_warning(test, suppressed) };
-    Ok(count)
-}

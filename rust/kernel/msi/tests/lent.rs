@@ -44,6 +44,14 @@ mod suite {
     }
 
     #[test]
+    fn can_be_sent_and_shared() {
+        fn check<T: Send + Sync>() {}
+
+        check::<Lent<Strict>>();
+        check::<Borrowed>();
+    }
+
+    #[test]
     fn one_after_the_other() -> Result {
         let counts = Counts::new()?;
         let parent = fake_device!(c"kunit_msi_lent_a", 8);

@@ -7,7 +7,6 @@ use crate::macros;
 
 #[macros::kunit_tests(rust_kernel_msi_pci)]
 mod suite {
-    use super::super::doubles::*;
     use crate::{
         bindings,
         container_of,
@@ -18,10 +17,18 @@ mod suite {
         },
         device_id::IdArray,
         driver,
+        error::to_result,
+        io::Io,
+        irq::{
+            self,
+            Flags,
+            IrqReturn, //
+        },
         module::this_module,
         msi::{
             Kind,
-            Kinds, //
+            Kinds,
+            Vector, //
         },
         pci,
         prelude::*,
@@ -32,8 +39,13 @@ mod suite {
             },
             Arc, //
         },
+        time::{
+            delay::fsleep,
+            Delta, //
+        },
         LocalModule, //
     };
+    use core::mem;
 
     const IGB_DEVICE_ID: u32 = 0x10c9;
     /// The vendor of the edu has no name, so it is found by its class first.
@@ -94,7 +106,11 @@ mod suite {
         drop(table);
 
         check(pdev.msi_table_with_cookies::<Cookie>(best).is_ok())?;
-        legacy_number(pdev, best)
+        legacy_number(pdev, best)?;
+        if best == Kind::Msi {
+            line(pdev)?;
+        }
+        Ok(())
     }
 
     /// The number of a vector is not to be had by what was allocated in the legacy way.
@@ -111,6 +127,129 @@ mod suite {
         check(intx.index(0).err() == Some(EINVAL))?;
         drop((vector, table));
         check(intx.index(0).is_ok())
+    }
+
+    /// Registers of the edu: raises its interrupt, and takes that back.
+    const EDU_RAISE: usize = 0x60;
+    const EDU_ACK: usize = 0x64;
+
+    /// Whose interrupt is raised, how often that was handled, and how often a thread was woken
+    struct Edu {
+        bar: pci::DevresBar<0x68>,
+        count: Atomic<u32>,
+        woken: Atomic<u32>,
+    }
+
+    impl Edu {
+        /// It arrives, and once.
+        fn raises(&self) -> Result {
+            self.count.store(0, Relaxed);
+            self.bar
+                .try_access_with(|bar| bar.write32(1, EDU_RAISE))
+                .ok_or(ENXIO)?;
+            for _ in 0..1000 {
+                if self.count.load(Relaxed) != 0 {
+                    break;
+                }
+                fsleep(Delta::from_millis(10));
+            }
+            check(self.count.load(Relaxed) == 1)
+        }
+    }
+
+    struct Line(Arc<Edu>);
+
+    impl Line {
+        fn handled(&self) -> IrqReturn {
+            self.0.count.add(1, Relaxed);
+            self.0.bar.try_access_with(|bar| bar.write32(1, EDU_ACK));
+            IrqReturn::Handled
+        }
+    }
+
+    impl irq::Handler for Line {
+        fn handle(&self) -> IrqReturn {
+            self.handled()
+        }
+    }
+
+    /// Only its thread makes the line quiet, after a while.
+    impl irq::ThreadedHandler for Line {
+        fn handle(&self) -> irq::ThreadedIrqReturn {
+            self.0.woken.add(1, Relaxed);
+            irq::ThreadedIrqReturn::WakeThread
+        }
+
+        fn handle_threaded(&self) -> IrqReturn {
+            fsleep(Delta::from_millis(10));
+            self.handled()
+        }
+    }
+
+    /// # Safety
+    ///
+    /// None.
+    unsafe extern "C" fn other(_irq: c_int, _dev_id: *mut c_void) -> bindings::irqreturn_t {
+        bindings::irqreturn_t(IrqReturn::None as c_uint)
+    }
+
+    /// The line of INTx, which another device may keep.
+    fn line(pdev: &pci::Device<Bound>) -> Result {
+        let Ok(vector) = pdev.msi_table(Kind::Intx).and_then(|table| table.alloc(0)) else {
+            // The function has none.
+            return Ok(());
+        };
+        let number = vector.irq();
+        let bar = pdev.iomap_region_sized::<0x68>(0, c"kunit_msi_pci")?;
+        let edu = Arc::new(
+            Edu {
+                bar: bar.into_devres()?,
+                count: Atomic::new(0),
+                woken: Atomic::new(0),
+            },
+            GFP_KERNEL,
+        )?;
+
+        let irq = vector.request_threaded_irq(Flags::TRIGGER_NONE, c"line", Line(edu.clone()))?;
+        edu.raises()?;
+        check(edu.woken.load(Relaxed) == 1)?;
+        let vector = irq.free_irq();
+
+        let dev_id = (&raw const PROBED).cast_mut().cast();
+        // SAFETY: The handler is a function, which expects nothing of its argument.
+        to_result(unsafe {
+            bindings::request_threaded_irq(
+                number,
+                Some(other),
+                None,
+                bindings::IRQF_SHARED as usize,
+                c"other".as_char_ptr(),
+                dev_id,
+            )
+        })?;
+        let res = disabled(vector, &edu);
+        // SAFETY: The handler was installed above.
+        unsafe { bindings::free_irq(number, dev_id) };
+        res
+    }
+
+    /// Disabled, in each way, and freed, and then as good as new
+    fn disabled(mut vector: Vector<'_>, edu: &Arc<Edu>) -> Result {
+        for leak in [false, true] {
+            let irq = vector.request_irq(Flags::TRIGGER_NONE, c"line", Line(edu.clone()))?;
+
+            edu.raises()?;
+            irq.disable();
+            if leak {
+                mem::forget(irq.disabled());
+            }
+            vector = irq.free_irq();
+        }
+
+        let irq = vector.request_irq(Flags::TRIGGER_NONE, c"line", Line(edu.clone()))?;
+        let res = edu.raises();
+        drop(irq);
+        res
     }
 
     fn probe(pdev: &pci::Device<Core<'_>>, best: Option<&Kind>) -> Result {
@@ -146,6 +285,17 @@ mod suite {
             best: Option<&'bound Self::IdInfo>,
         ) -> impl PinInit<Self::Data<'bound>, Error> + 'bound {
             probe(pdev, best)
+        }
+    }
+
+    /// Says of the test which is running that it was skipped.
+    fn skip() {
+        // SAFETY: There are no requirements.
+        let test = unsafe { bindings::kunit_get_current_test() };
+
+        if !test.is_null() {
+            // SAFETY: The test which is running is valid, and only it writes its status meanwhile.
+            unsafe { (*test).status = bindings::kunit_status_KUNIT_SKIPPED };
         }
     }
 

@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// Remembers what it was told. Outlives its watch.
-pub(super) struct Record {
+struct Record {
     calls: Atomic<u32>,
     address: Atomic<u64>,
     data: Atomic<u32>,
@@ -57,7 +57,7 @@ impl Record {
 }
 
 /// The watcher.
-pub(super) struct Told(Arc<Record>, Arc<Counts>);
+struct Told(Arc<Record>, Arc<Counts>);
 
 impl Watcher for Told {
     fn notify(&self, msg: Option<Message>) {
@@ -79,10 +79,29 @@ impl Drop for Told {
     }
 }
 
+/// Runs `f` with warnings left out of the log, and returns how many there were.
+fn warnings(f: impl FnOnce()) -> Result<i32> {
+    // SAFETY: There are no requirements.
+    let test = unsafe { bindings::kunit_get_current_test() };
+    // SAFETY: `test` is the test which is running.
+    let suppressed = unsafe { bindings::kunit_start_suppress_warning(test) };
+
+    if suppressed.is_null() {
+        return Err(ENOMEM);
+    }
+    f();
+    // SAFETY: `suppressed` was started and has not ended.
+    let count = unsafe { bindings::kunit_suppressed_warning_count(suppressed) };
+    // SAFETY: `suppressed` was started by this test, has not ended, and is not used again.
+    unsafe { bindings::kunit_end_suppress_warning(test, suppressed) };
+    Ok(count)
+}
+
 #[macros::kunit_tests(rust_kernel_msi_watch)]
 mod suite {
     use super::{
         super::doubles::*,
+        warnings,
         Record,
         Told, //
     };
@@ -93,7 +112,9 @@ mod suite {
                 FakeDevice,
                 Parent, //
             },
+            Interrupt,
             Request,
+            Vector,
             Watch,
             Watchable, //
         },
@@ -114,6 +135,14 @@ mod suite {
         counts: &Arc<Counts>,
     ) -> Result<Watch<Told, V>> {
         Watch::new(target, Told(record.clone(), counts.clone()))
+    }
+
+    #[test]
+    fn can_be_sent_and_shared() {
+        fn check<T: Send + Sync>() {}
+
+        check::<Watch<Told, Vector<'_, Strict>>>();
+        check::<Watch<Told, Interrupt<'_, Counter, Strict>>>();
     }
 
     #[test]
