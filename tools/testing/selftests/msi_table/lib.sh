@@ -4,8 +4,15 @@
 # driver= to its name, and call find_device first.
 say() { echo "$*"; }
 
-# Of what was before the kernel said nothing counts.
-dmesg -c >/dev/null
+# What the kernel says from here on, all that is left of it
+mark="msi_table selftest $$"
+echo "$mark" >/dev/kmsg
+said() {
+	dmesg | awk -v mark="$mark\$" '
+		{ line[NR] = $0 }
+		$0 ~ mark { start = NR }
+		END { for (n = start + 1; n <= NR; n++) print line[n] }'
+}
 
 tests=0 failed=0
 check() { # NAME COMMAND...
@@ -51,7 +58,7 @@ unbind() { echo "$bdf" >"/sys/bus/pci/drivers/$driver/unbind"; }
 
 # "K of K" of each completed round, as "K K"
 rounds() {
-	dmesg | sed -nE "s/.*\b$driver: ([0-9]+) of ([0-9]+) (exp|int).*/\1 \2/p"
+	said | sed -nE "s/.*\b$driver: ([0-9]+) of ([0-9]+) (exp|int).*/\1 \2/p"
 }
 round() { # N: the Nth round ends, and nothing was lost
 	for _ in $(seq 300); do
@@ -70,7 +77,7 @@ counted() {
 			  END { print n + 0 }'
 }
 
-# Interrupts, their folders in /proc, and the device's own list of them. Not those
+# Interrupts, their directories in /proc, and the device's own list of them. Not those
 # which are no messages: enabling a PCI device makes one for its line, and the Rust
 # abstraction of PCI never disables it again.
 ours() { # NUMBER
