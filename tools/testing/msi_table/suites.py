@@ -128,9 +128,7 @@ FUNCTIONS = ['-device', 'pcie-root-port,id=port1,chassis=1', '-device', 'igb,bus
 # NpCache, always set by QEMU) is what a hypervisor shows its guest: it would not
 # see a message written to a store that it does not know. What takes CPUs away
 # comes last. VFIO has a boot of its own: QEMU's igb has no virtual function any more
-# when it was asleep, InitialVFs not being TotalVFs (-EIO), and where VFIO had been
-# used before, the queue of an NVMe disk stayed frozen after suspend to RAM, 2 of 2
-# times, with all CPUs and workers idle, which is not understood.
+# when it was asleep, InitialVFs not being TotalVFs (-EIO).
 GUEST_X86 = {
     'drivers': ([*INTEL, *CPUS, *disks('nvme', '', ',msix_qsize=3', ',msix_qsize=1'),
                  *disks('virtio-blk-pci,num-queues=4', '', ',vectors=2', ',vectors=0'),
