@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # For the other scripts which test a driver: what the kselftests have, and more.
+
 # Of what was before the kernel said nothing counts.
 dmesg -c >/dev/null
 . /guest/lib.sh
