@@ -56,8 +56,9 @@ struct msi_watcher {
  *			device may send it at once unless the vector is masked,
  *			which it need not be. A device which may read the slot at
  *			that time must not find half of @msg there.
- * @clear_msg:		Make the message invalid, so that the device can not
- *			send it. Required without @mask and @unmask. When it is
+ * @clear_msg:		Make the message invalid. On return the device does not
+ *			send it any more, so a posted write has to be flushed.
+ *			Required without @mask and @unmask. When it is
  *			missing, @write_msg is called with an all-zero message
  *			on a masked vector.
  * @mask:		Stop the device from sending the message. Given together
@@ -89,8 +90,8 @@ struct msi_watcher {
  * before, firmware, another driver or the kernel before kexec, may have left one
  * on: the driver silences all of them before it creates the table.
  *
- * None of @write_msg, @clear_msg, @mask and @unmask runs, but for
- * msi_table_restore(), while the device can not be reached: from its
+ * None of @write_msg, @clear_msg, @mask and @unmask runs, but for msi_table_restore()
+ * and msi_vector_restore(), while the device can not be reached: from its
  * suspend_noirq on until msi_table_restore() or the end of its resume_noirq; a
  * PCI device which is not in D0, is offline after an error, or is being reset by
  * the PCI core; another device which is runtime suspended. The others run
@@ -142,7 +143,7 @@ struct msi_mmio_layout {
  * struct msi_table_info - Description of a device-specific message store
  * @name:	Name of the store, unique on the device. The interrupts appear
  *		as IMS-<name>-<device> in /proc/interrupts. Copied.
- * @ops:	Operations of the store
+ * @ops:	Operations of the store, for as long as the table exists
  * @mmio:	Instead of @ops: where the store is, and how it looks like. Copied.
  *		The registers have to stay mapped as long as the table exists.
  * @size:	Number of labels, or 0 when the hardware has no index. Labels
@@ -150,7 +151,8 @@ struct msi_mmio_layout {
  * @expected:	How many vectors there are going to be at a time, about, for parents
  *		which make room for them when the table is created, as the GICv3
  *		ITS does. Default 64; no more than @size, or 65536 without one.
- * @parent:	Parent interrupt domain, or NULL for the device's own MSI parent
+ * @parent:	Parent interrupt domain, which must outlive the table, or NULL for the
+ *		device's own MSI parent
  * @data:	For the driver, returned by msi_table_data()
  * @flags:	%MSI_TABLE_UNREMAPPED: the driver vouches that whoever routes
  *		the messages of this store understands them without interrupt

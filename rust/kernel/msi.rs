@@ -432,7 +432,8 @@ impl<'a, B: Backing> Table<'a, B> {
     /// - `EBUSY` if the label is taken, and was the only one asked for
     /// - `ENOSPC` if all labels of the range are taken, or the parent is out of vectors
     /// - `ERANGE` if the range is empty, or not inside the table
-    /// - `EINVAL` if the affinity has no CPU
+    /// - `EINVAL` if the affinity has no CPU, or the PCI function is not in D0
+    /// - `EIO` if the PCI function sends to addresses below 4 GiB, and the parent's is above
     /// - `EOPNOTSUPP` if the parent can not allocate this label, or not any more
     /// - `ENOMEM` if there is no memory, or the parent is out of vectors
     /// - an error of [`Store::init_vector`]
@@ -563,9 +564,9 @@ impl<'a, B: Backing> Table<'a, B> {
     /// such a table this is for a reset of the driver's own, a self-test or firmware which wipes
     /// them.
     ///
-    /// This must not be called in atomic context, and may sleep if the store has a
-    /// [`flush`](Store::flush), or for a table of MSI or MSI-X. It may run concurrently with
-    /// allocation and free.
+    /// This must not be called in atomic context, nor by a method of the table's own store. It may
+    /// sleep if the store has a [`flush`](Store::flush), or for a table of MSI or MSI-X. It may run
+    /// concurrently with allocation and free.
     ///
     /// # Examples
     ///

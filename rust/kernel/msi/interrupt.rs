@@ -125,7 +125,7 @@ impl<'a, T, B: Backing> Interrupt<'a, T, B> {
 
     /// Waits for handlers which run on other CPUs, and for the handler's thread.
     ///
-    /// This may sleep.
+    /// This may sleep, and must not be called by the handler or its thread.
     #[inline]
     pub fn synchronize(&self) {
         // SAFETY: `synchronize_irq()` takes any number. This is one of an interrupt which exists,
@@ -348,7 +348,8 @@ impl<'a, T, B: Backing> Interrupt<'a, T, B> {
     /// Frees several interrupts, with their vectors.
     ///
     /// This is faster than dropping them one by one, see
-    /// [`Vector::free_many`](super::Vector::free_many). It allocates nothing.
+    /// [`Vector::free_many`](super::Vector::free_many). It allocates nothing. It may sleep, and
+    /// must not be called by one of the handlers or their threads.
     ///
     /// # Examples
     ///
@@ -401,7 +402,8 @@ impl<'a, T, B: Backing> Interrupt<'a, T, B> {
 
     /// Frees the handler, and gives the vector back.
     ///
-    /// The handler does not run any more when this returns. It is dropped.
+    /// The handler does not run any more when this returns. It is dropped. This may sleep, and must
+    /// not be called by the handler or its thread.
     ///
     /// # Examples
     ///
@@ -539,6 +541,7 @@ impl<'a, B: Backing> Vector<'a, B> {
     ///
     /// - `ENOSPC` if there is no CPU vector left
     /// - `ENOMEM` if there is no memory
+    /// - `EINVAL` with [`Flags::NO_AUTOEN`] on INTx, whose line is always shared
     /// - another error of the C `request_irq()`, or of the initializer of the handler
     ///
     /// The vector is freed in these cases.

@@ -184,7 +184,11 @@ impl<B: Backing + 'static> Drop for Borrower<B> {
 }
 
 impl<B: Backing + 'static> Lent<B> {
-    /// Makes a vector one which can be lent.
+    /// Makes a vector one which can be lent. This may sleep.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM` if there is no memory. The vector is freed.
     pub fn new(vector: Vector<'_, B>) -> Result<Self> {
         let dev = vector.table.dev;
         // SAFETY:
@@ -452,8 +456,8 @@ impl<T, B: Backing + 'static> LentInterrupt<T, B> {
 
     /// Waits for handlers which run on other CPUs, and for the handler's thread.
     ///
-    /// This may sleep, and holds the mutex of [`Lent::try_access_with`] meanwhile. It does nothing
-    /// when the vector was freed.
+    /// This may sleep, and holds the mutex of [`Lent::try_access_with`] meanwhile, so it must not
+    /// be called by the handler or its thread. It does nothing when the vector was freed.
     pub fn synchronize(&self) {
         if let Some(vector) = &self.state.lock().vector {
             // SAFETY: `synchronize_irq()` takes any number. This is one of an interrupt which

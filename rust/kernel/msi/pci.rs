@@ -137,8 +137,9 @@ impl pci::Device<Bound> {
     ///
     /// MSI-X is switched on by the first allocation. MSI is switched on by an allocation when there
     /// is no vector, with as many messages as its labels need or as the parent grants. Both go off
-    /// with the table. The first allocation needs memory decoding to be enabled and the function to
-    /// be in D0.
+    /// with the table; MSI-X which is not [dynamic](Table::is_dynamic), and not [`Table::enable`]d,
+    /// with its last vector. The first allocation needs memory decoding to be enabled and the
+    /// function to be in D0.
     ///
     /// This may sleep.
     ///

@@ -50,9 +50,9 @@ use core::{
 /// is registered, and is masked and cleared when the handler goes. In between the message changes
 /// whenever the interrupt moves to another CPU.
 ///
-/// None of those others is called, but for [`Table::restore`], while the device can not be reached:
-/// a PCI device which is not in D0, is offline after an error, or is being reset by the PCI core;
-/// another device from its suspend_noirq on to its resume_noirq, or runtime suspended. The three
+/// None of those others is called, but to restore, while the device can not be reached: from its
+/// suspend_noirq on to its resume_noirq; a PCI device which is not in D0, is offline after an
+/// error, or is being reset by the PCI core; another device which is runtime suspended. The three
 /// which may sleep are called whenever a vector or its handler comes or goes, also then.
 ///
 /// # Slow buses
@@ -179,7 +179,9 @@ pub trait Store: Sized + Send + Sync {
     /// Called in atomic context, see [above](Store#context).
     fn write_msg(&self, vector: &VectorRef<Self>, msg: Message);
 
-    /// Makes the message invalid, so that the device can not send it.
+    /// Makes the message invalid.
+    ///
+    /// The device does not send it any more when this returns, so a posted write has to be flushed.
     ///
     /// Called in atomic context, see [above](Store#context).
     fn clear_msg(&self, vector: &VectorRef<Self>) {

@@ -340,7 +340,7 @@ impl<'a, B: Backing> Vector<'a, B> {
     /// Frees several vectors.
     ///
     /// This is faster than dropping them one by one, in particular with vectors which were
-    /// allocated together and in the order of allocation. It allocates nothing.
+    /// allocated together and in the order of allocation. It allocates nothing. This may sleep.
     #[inline]
     pub fn free_many<A: Allocator>(mut vectors: Vec<Self, A>) {
         Self::free_all(&mut vectors);
@@ -402,9 +402,7 @@ impl<'a, B: Backing> Vector<'a, B> {
     }
 
     /// Writes the message and the mask of this vector to the device again, as
-    /// [`Table::restore`](super::Table::restore) does for all.
-    ///
-    /// This must not be called in atomic context, nor by a method of the table's own store.
+    /// [`Table::restore`](super::Table::restore) does for all, and in the same context.
     ///
     /// # Examples
     ///

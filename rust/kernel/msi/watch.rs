@@ -301,7 +301,7 @@ impl<W: Watcher, V: Watchable> Watch<W, V> {
     /// Watches the message of a vector.
     ///
     /// The current message is told at once. `watcher` is an initializer, or just a value. It is put
-    /// into an allocation of its own, so the watch may be moved.
+    /// into an allocation of its own, so the watch may be moved. This may sleep.
     ///
     /// # Errors
     ///
