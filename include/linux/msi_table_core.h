@@ -60,7 +60,7 @@ struct msi_vector {
  *			more, in any order of labels. Also called for a batch
  *			which fails half way.
  * @restore:		Write messages and masks to the device again.
- * @restore_vector:	The same, of one vector
+ * @restore_vector:	Optional. The same, of one vector
  * @destroy:		Undo the rest of the table's creation and free it. All
  *			vectors are freed.
  *

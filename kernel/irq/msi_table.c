@@ -32,11 +32,8 @@ LIST_HEAD(msi_tables);
 
 static void msi_table_devres_release(struct device *dev, void *res)
 {
-	struct msi_table *table = *(struct msi_table **)res;
-
-	/* Unless the driver has freed it, while the device was being unbound */
-	if (table)
-		msi_table_free(table);
+	/* NULL if the driver has freed it, while the device was being unbound */
+	msi_table_free(*(struct msi_table **)res);
 }
 
 static int msi_table_devres_match(struct device *dev, void *res, void *data)
@@ -377,7 +374,8 @@ EXPORT_SYMBOL_GPL(msi_table_alloc_vectors);
  * * %-ENOSPC - all labels of the range are taken, or the parent domain is out
  *   of vectors
  * * %-ERANGE - the range is empty or not inside the table
- * * %-EINVAL - the affinity has no CPU
+ * * %-EINVAL - the affinity has no CPU, or the PCI function is not in D0
+ * * %-EIO - the PCI function sends to addresses below 4 GiB, the parent's is above
  * * %-EOPNOTSUPP - the parent can not allocate this label, or not any more, or
  *   not with this affinity
  * * %-ENOMEM - no memory, or the parent domain is out of vectors
@@ -600,8 +598,9 @@ EXPORT_SYMBOL_GPL(msi_table_enable);
  * clears their MSI-X Enable (PCIe 6.0, 9.2.2), and nobody tells them. Entries
  * without a vector are masked.
  *
- * Context: Process context. Sleeps if msi_table_ops::lock does, or for a table of
- * MSI or MSI-X. May run concurrently with allocation and free.
+ * Context: Process context, but not from a msi_table_ops callback. Sleeps if
+ * msi_table_ops::lock does, or for a table of MSI or MSI-X. May run concurrently with
+ * allocation and free.
  */
 void msi_table_restore(struct msi_table *table)
 {
@@ -615,11 +614,16 @@ EXPORT_SYMBOL_GPL(msi_table_restore);
  *
  * For a device of which an operation wipes one entry. MSI is restored as a whole.
  *
- * Context: As msi_table_restore(), but not from a msi_table_ops callback
+ * Context: As msi_table_restore()
  */
 void msi_vector_restore(struct msi_vector *vector)
 {
-	vector->table->backend->restore_vector(vector);
+	const struct msi_table_backend *backend = vector->table->backend;
+
+	if (backend->restore_vector)
+		backend->restore_vector(vector);
+	else
+		backend->restore(vector->table);
 }
 EXPORT_SYMBOL_GPL(msi_vector_restore);
 
@@ -673,7 +677,9 @@ static bool msi_vector_forget_handler(struct msi_vector *vector, void *dev_id)
  * that itself.
  *
  * With %IRQF_SHARED a vector may have several handlers, of different @dev_id. The
- * line of INTx is always shared, and its threads are %IRQF_ONESHOT.
+ * line of INTx is always shared, so @dev_id must not be NULL there, and @flags have no
+ * %IRQF_NO_AUTOEN. There a thread without @handler is %IRQF_ONESHOT; if there is one it
+ * silences the device, or @flags have %IRQF_ONESHOT.
  *
  * Context: May sleep. Not concurrently with itself, msi_vector_free_irq() or
  * msi_vector_free_handler() on one vector.
@@ -822,7 +828,7 @@ bool msi_vector_read_msg(const struct msi_vector *vector, struct msi_msg *msg)
  * msi_vector_watch - Be told when the message of a vector changes
  * @vector:	Vector whose message somebody besides the device uses, such as
  *		the peer of an NTB or the host of an endpoint
- * @watcher:	Whom to tell; msi_watcher::notify is set
+ * @watcher:	Whom to tell; msi_watcher::notify is set, the rest zero at first
  *
  * Tells the current message at once, which is all zero when there is none, and
  * from then on every change, be it by affinity, CPU hotplug, or the coming and
@@ -1005,7 +1011,8 @@ EXPORT_SYMBOL_GPL(msi_table_kind);
  * msi_table_is_dynamic - Can vectors be allocated whenever one is needed?
  * @table:	The table
  *
- * If not then the first allocation has to ask for all of them.
+ * If not then there are the labels which one allocation, or msi_table_enable(), has set
+ * up; see pci_allocate_msi_table().
  *
  * Context: Any.
  *

@@ -15,7 +15,7 @@
 static struct dentry *msi_table_dir;
 
 /* The position is 0 for the head, and a label plus 1 after that. */
-static void *msi_table_seq_find(struct seq_file *m, loff_t *pos)
+static void *msi_table_seq_start(struct seq_file *m, loff_t *pos)
 {
 	struct msi_table *table = m->private;
 	unsigned long label = *pos - 1;
@@ -28,15 +28,10 @@ static void *msi_table_seq_find(struct seq_file *m, loff_t *pos)
 	return pos;
 }
 
-static void *msi_table_seq_start(struct seq_file *m, loff_t *pos)
-{
-	return msi_table_seq_find(m, pos);
-}
-
 static void *msi_table_seq_next(struct seq_file *m, void *v, loff_t *pos)
 {
 	++*pos;
-	return msi_table_seq_find(m, pos);
+	return msi_table_seq_start(m, pos);
 }
 
 static void msi_table_seq_stop(struct seq_file *m, void *v) { }

@@ -94,7 +94,7 @@ void msi_table_note_fresh(struct msi_vector *vector)
  * @silence:	Optional. Called for the vector with the lock of the interrupt
  *		descriptor held.
  *
- * For msi_table_backend::revive.
+ * For msi_table_backend::revive, when nothing can fail any more.
  *
  * Context: Any.
  */
@@ -105,6 +105,7 @@ void msi_irq_unpark(struct msi_vector *vector, void (*silence)(struct msi_vector
 		if (silence)
 			silence(vector);
 	}
+	vector->parked = false;
 }
 
 /* More or less, when several are freed at the same time */
@@ -136,7 +137,7 @@ void msi_table_put_parked(struct msi_vector *vector)
 
 /**
  * msi_table_take_parked - Take a parked vector
- * @vector:	The vector, for msi_vector_unpark() or to be freed
+ * @vector:	The vector, to be used again or freed
  * @xas:	Where it is in msi_table::labels
  *
  * Its label is not free any more.
@@ -211,24 +212,6 @@ bool msi_vector_park(struct msi_vector *vector, struct irq_desc *desc)
 	vector->parked = true;
 	msi_table_put_parked(vector);
 	return true;
-}
-
-/**
- * msi_vector_unpark - Use a parked vector again
- * @vector:	The vector, taken from the table, with a cookie
- *
- * Context: May sleep.
- *
- * Return: 0, or an error of msi_table_backend::revive, and the vector is still
- * parked
- */
-int msi_vector_unpark(struct msi_vector *vector)
-{
-	int ret = vector->table->backend->revive(vector);
-
-	if (!ret)
-		vector->parked = false;
-	return ret;
 }
 
 static unsigned int msi_table_extract_parked(struct msi_table *table, struct msi_vector **vectors,

@@ -434,25 +434,17 @@ static int msi_store_alloc_chunk(struct msi_store *store, struct msi_vector **ve
 	return ret;
 }
 
-static bool msi_store_affinity_valid(const struct msi_store *store, unsigned int n,
-				     const struct irq_affinity_desc *affinity)
-{
-	/* CPU hotplug shuts a managed interrupt down without the lock of the bus. */
-	for (unsigned int i = 0; store->ops->lock && affinity && i < n; i++) {
-		if (affinity[i].is_managed)
-			return false;
-	}
-	return true;
-}
-
 static int msi_store_alloc(struct msi_table *table, struct msi_vector **vectors, unsigned int n,
 			   u32 lowest, const struct irq_affinity_desc *affinity)
 {
 	struct msi_store *store = to_msi_store(table);
 	unsigned int done = 0;
 
-	if (!msi_store_affinity_valid(store, n, affinity))
-		return -EOPNOTSUPP;
+	/* CPU hotplug shuts a managed interrupt down without the lock of the bus. */
+	for (unsigned int i = 0; store->ops->lock && affinity && i < n; i++) {
+		if (affinity[i].is_managed)
+			return -EOPNOTSUPP;
+	}
 
 	while (done < n) {
 		/*
@@ -595,53 +587,37 @@ static bool msi_table_info_valid(const struct msi_table_info *info)
 	return ops->mask || ops->clear_msg;
 }
 
-/*
- * A hypervisor translates the messages of its guest which it sees written, and a store
- * that it does not know about is not among them. What it holds is lost silently, unless
- * the hardware translates it. So parents have to opt in. Else a driver vouches for a
- * device which is fully emulated, or the administrator for the machine; firmware can
- * not, as there is no property for it: where stores are to work, it shows remapping.
- */
-static bool msi_parent_routes_ims(const struct irq_domain *parent,
-				  const struct msi_table_info *info)
-{
-	return parent->msi_parent_ops->supported_flags & MSI_FLAG_IMS ||
-	       info->flags & MSI_TABLE_UNREMAPPED || READ_ONCE(msi_stores_unremapped);
-}
-
-/*
- * The message of an interrupt which moves is written by whoever moves it, in
- * atomic context and without the lock of a slow bus.
- */
-static bool msi_parent_serves_slow_bus(const struct irq_domain *parent)
-{
-	const struct msi_parent_ops *ops = parent->msi_parent_ops;
-
-	return parent->flags & IRQ_DOMAIN_FLAG_MSI_IMMUTABLE ||
-	       (ops->supported_flags | ops->required_flags) & MSI_FLAG_NO_AFFINITY;
-}
-
-/* The parents of PCI devices look at the PCI device behind a message. */
-static bool msi_parent_serves_bus(struct device *dev, const struct irq_domain *parent)
-{
-	return dev_is_pci(dev) ||
-	       parent->msi_parent_ops->bus_select_mask & BIT(DOMAIN_BUS_PLATFORM_MSI);
-}
-
 /* Why the store can not be below this parent, or NULL */
 static const char *msi_parent_refusal(struct device *dev, struct irq_domain *parent,
 				      const struct msi_table_info *info)
 {
+	const struct msi_parent_ops *ops = parent->msi_parent_ops;
+
 	if (!irq_domain_is_msi_parent(parent))
 		return "is no MSI parent";
-	if (!msi_parent_serves_bus(dev, parent))
+	/* The parents of PCI devices look at the PCI device behind a message. */
+	if (!dev_is_pci(dev) && !(ops->bus_select_mask & BIT(DOMAIN_BUS_PLATFORM_MSI)))
 		return "serves PCI devices only";
 	/* Of which the second may damage the first; nobody can vouch for it. */
-	if (!(parent->msi_parent_ops->supported_flags & MSI_FLAG_MULTI_DOMAIN))
+	if (!(ops->supported_flags & MSI_FLAG_MULTI_DOMAIN))
 		return "can not have several MSI domains of a device";
-	if (!msi_parent_routes_ims(parent, info))
+	/*
+	 * A hypervisor translates the messages of its guest which it sees written, and a
+	 * store that it does not know about is not among them. What it holds is lost
+	 * silently, unless the hardware translates it. So parents have to opt in. Else a
+	 * driver vouches for a device which is fully emulated, or the administrator for the
+	 * machine; firmware can not, as there is no property for it: where stores are to
+	 * work, it shows remapping.
+	 */
+	if (!(ops->supported_flags & MSI_FLAG_IMS) && !(info->flags & MSI_TABLE_UNREMAPPED) &&
+	    !READ_ONCE(msi_stores_unremapped))
 		return "may lose messages of a device-specific store";
-	if (info->ops && info->ops->lock && !msi_parent_serves_slow_bus(parent))
+	/*
+	 * The message of an interrupt which moves is written by whoever moves it, in
+	 * atomic context and without the lock of a slow bus.
+	 */
+	if (info->ops && info->ops->lock && !(parent->flags & IRQ_DOMAIN_FLAG_MSI_IMMUTABLE) &&
+	    !((ops->supported_flags | ops->required_flags) & MSI_FLAG_NO_AFFINITY))
 		return "changes messages with the affinity, and the store is behind a slow bus";
 	return NULL;
 }
@@ -757,7 +733,8 @@ static int msi_store_prepare_domain(struct msi_store *store, struct irq_domain *
 /**
  * msi_allocate_table - Create the table of a device-specific message store
  * @dev:	Device which has the store, bound to the calling driver
- * @info:	Description of the store; not needed after the call
+ * @info:	Description of the store; not needed after the call, unlike what its
+ *		@ops and @parent point to
  *
  * The table starts without vectors. It is freed by msi_table_free(), or when
  * @dev is unbound from its driver.

@@ -75,7 +75,13 @@ static int pci_intx_table_alloc(struct pci_msi_table *ptable, struct msi_vector 
 static int pci_table_try(struct pci_msi_table *ptable, struct msi_vector **vectors,
 			 unsigned int n, u32 lowest, const struct irq_affinity_desc *affinity)
 {
+	struct pci_dev *pdev = to_pci_dev(ptable->table.dev);
 	int ret, first = 0;
+
+	/* That MSI-X can not be switched on before D0 is no reason to be INTx for good. */
+	if (!ptable->settled && ptable->table.backend->kind != MSI_TABLE_INTX && pdev->pm_cap &&
+	    pdev->current_state != PCI_D0)
+		return -EINVAL;
 
 	for (;;) {
 		if (ptable->table.backend->kind == MSI_TABLE_INTX)
@@ -117,8 +123,6 @@ int pci_table_enable(struct msi_table *table, unsigned int nr)
 
 static void pci_intx_table_restore(struct msi_table *table) { }
 
-static void pci_intx_table_restore_vector(struct msi_vector *vector) { }
-
 void pci_table_destroy(struct msi_table *table)
 {
 	struct pci_msi_table *ptable = to_pci_msi_table(table);
@@ -140,7 +144,6 @@ static const struct msi_table_backend pci_intx_table_backend = {
 	.enable		= pci_table_enable,
 	.free		= pci_table_free,
 	.restore	= pci_intx_table_restore,
-	.restore_vector	= pci_intx_table_restore_vector,
 	.destroy	= pci_table_destroy,
 };
 
@@ -164,7 +167,8 @@ static int pci_table_choose(struct pci_msi_table *ptable, unsigned int kinds)
  * @flags:	Which kinds will do: %MSI_TABLE_MSIX, %MSI_TABLE_MSI, %MSI_TABLE_INTX
  *
  * The table is of the first of these kinds which the function has and of which the
- * first allocation gets a vector; until that has succeeded kind and size may change.
+ * first allocation gets a vector, whatever the error was for the others; until that has
+ * succeeded kind and size may change.
  *
  * The table starts without vectors, and owns the capability from now on:
  * pci_alloc_irq_vectors() and friends fail with %-EBUSY, and
@@ -174,11 +178,12 @@ static int pci_table_choose(struct pci_msi_table *ptable, unsigned int kinds)
  * A label is an index of the MSI-X table (PCIe 6.0, 7.7.2), or an MSI message
  * number (7.7.1); that of INTx is 0.
  *
- * MSI-X is switched on by the first allocation and off with the table.
+ * MSI-X is switched on by the first allocation. It stays on, and INTx off, which nobody
+ * handles, until the table is freed.
  *
  * If the parent domain does not support dynamic allocation (msi_table_is_dynamic())
  * then an allocation sets up its entries of MSI-X, and others get %-EOPNOTSUPP until all
- * vectors are freed, which switches MSI-X off. MSI is likewise switched on by an
+ * vectors are freed, which switches such MSI-X off. MSI is likewise switched on by an
  * allocation when there is no vector, with as many messages as its labels need, from 0
  * on, or as the parent domain grants. What is set up and has been freed can be taken
  * again meanwhile, without an affinity. With msi_table_enable() the driver says instead
@@ -187,9 +192,6 @@ static int pci_table_choose(struct pci_msi_table *ptable, unsigned int kinds)
  * The line of INTx is shared with other devices, so handlers have to look whether it
  * was theirs. Its interrupt number, and with it msi_vector_irq(), may change when the
  * function is disabled and enabled again, for handlers which are installed after that.
- *
- * INTx, which either of them switches off, comes back with the end of the table
- * and not before: nobody handles it.
  *
  * Firmware which the driver loads may change the number of entries of MSI-X. The
  * table follows when the first allocation switches MSI-X on, until when
@@ -200,8 +202,8 @@ static int pci_table_choose(struct pci_msi_table *ptable, unsigned int kinds)
  *
  * It is freed by msi_table_free(), or when @pdev is unbound from its driver.
  *
- * Context: May sleep. Switching MSI-X or MSI on needs the function in D0;
- * otherwise the allocation fails with %-EINVAL.
+ * Context: May sleep. The first allocation, and one which switches MSI-X or MSI on, need
+ * the function in D0; otherwise they fail with %-EINVAL. INTx alone does not need it.
  *
  * Return: The table, or an ERR_PTR():
  *

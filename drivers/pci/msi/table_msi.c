@@ -43,17 +43,6 @@ void pci_msi_table_disable(struct pci_msi_table *ptable)
 	WRITE_ONCE(ptable->table.uncommitted, true);
 }
 
-/* Firmware which was loaded since may have changed the number of entries. */
-static int pci_msix_table_resize(struct pci_msi_table *ptable)
-{
-	int size = pci_msix_vec_count(to_pci_dev(ptable->table.dev));
-
-	if (size < 0)
-		return size;
-	WRITE_ONCE(ptable->table.size, size);
-	return 0;
-}
-
 static int pci_msix_table_enable(struct pci_msi_table *ptable)
 {
 	struct pci_dev *pdev = to_pci_dev(ptable->table.dev);
@@ -63,9 +52,11 @@ static int pci_msix_table_enable(struct pci_msi_table *ptable)
 		return 0;
 	if (pdev->current_state != PCI_D0)
 		return -EINVAL;
-	ret = pci_msix_table_resize(ptable);
-	if (ret)
+	/* Firmware which was loaded since may have changed the number of entries. */
+	ret = pci_msix_vec_count(pdev);
+	if (ret < 0)
 		return ret;
+	WRITE_ONCE(ptable->table.size, ret);
 	if (!pci_setup_msix_device_domain(pdev, ptable->table.size))
 		return -ENOMEM;
 
@@ -94,11 +85,8 @@ static int pci_msix_table_insert_descs(struct pci_dev *pdev, struct msi_vector *
 		msix_prepare_msi_desc(pdev, &desc);
 		desc.affinity = (struct irq_affinity_desc *)(affinity ? affinity + i : NULL);
 		ret = msi_insert_msi_desc(&pdev->dev, &desc);
-		if (ret) {
-			msi_domain_free_irqs_range_locked(&pdev->dev, MSI_DEFAULT_DOMAIN,
-							  vectors[0]->label, vectors[i]->label);
+		if (ret)
 			return ret;
-		}
 	}
 	return 0;
 }
@@ -133,22 +121,16 @@ static int pci_msix_table_alloc_dyn(struct pci_msi_table *ptable, struct msi_vec
 
 	scoped_guard(msi_descs_lock, &pdev->dev) {
 		ret = pci_msix_table_insert_descs(pdev, vectors, n, affinity);
-		if (ret)
-			return ret;
-
-		ret = msi_domain_alloc_irqs_range_locked(&pdev->dev, MSI_DEFAULT_DOMAIN, first,
-							 first + n - 1);
-		/* Some of them; but it has freed all. */
-		if (ret > 0)
-			ret = -ENOSPC;
-		if (ret)
-			return ret;
-
-		ret = msi_verify_entries(pdev);
+		if (!ret)
+			ret = msi_domain_alloc_irqs_range_locked(&pdev->dev, MSI_DEFAULT_DOMAIN,
+								 first, first + n - 1);
+		if (!ret)
+			ret = msi_verify_entries(pdev);
 		if (ret) {
 			msi_domain_free_irqs_range_locked(&pdev->dev, MSI_DEFAULT_DOMAIN, first,
 							  first + n - 1);
-			return ret;
+			/* Some of them there would have been. */
+			return ret > 0 ? -ENOSPC : ret;
 		}
 
 		for (unsigned int i = 0; i < n; i++)
@@ -358,11 +340,6 @@ static void pci_msix_table_restore_vector(struct msi_vector *vector)
 		pci_restore_msix_entry(msi_vector_desc(vector), write_msg);
 }
 
-static void pci_msi_table_restore_vector(struct msi_vector *vector)
-{
-	pci_msi_table_restore(vector->table);
-}
-
 /* Nobody handles INTx of a function whose driver has vectors of MSI. */
 bool pci_msi_table_keeps_intx_off(struct pci_dev *pdev)
 {
@@ -395,7 +372,6 @@ static const struct msi_table_backend pci_msi_table_backend = {
 	.enable		= pci_table_enable,
 	.free		= pci_table_free,
 	.restore	= pci_msi_table_restore,
-	.restore_vector	= pci_msi_table_restore_vector,
 	.destroy	= pci_table_destroy,
 };
 

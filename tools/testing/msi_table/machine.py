@@ -102,16 +102,9 @@ EMULATORS = {
 }
 
 
-def test_build(arch):
-    """Where the kernel is that make test boots on such a machine."""
-    if arch == 'x86':
-        return BUILD
-    return BUILDS / f'build-debug-{arch}'
-
-
 def qemu(devices, append, build=None, arch='x86', serial='stdio', tcg='tcg', kvm=None):
     program, image, console = EMULATORS[arch]
-    build = build or test_build(arch)
+    build = build or (BUILD if arch == 'x86' else BUILDS / f'build-debug-{arch}')
     kvm = os.environ.get('KVM') == '1' if kvm is None else kvm
     kvm = kvm and arch == 'x86'
     accel = ['kvm', '-cpu', 'host'] if kvm else [tcg]

@@ -212,8 +212,7 @@ def main(n, seed, quick=''):
           f'{len(chosen)} are tried (N={len(chosen)} SEED={seed}), '
           f'{len(chosen) - len(todo)} of them are equivalent')
     timeouts = time_outs(builds, [C_TESTS, FAIL_TESTS] if quick else
-                         [C_TESTS, FAIL_TESTS, RUST_TESTS, PCI_TESTS,
-                          PLAIN_TESTS])
+                         STAGES['kernel'])
 
     survivors = []
     counts = collections.defaultdict(collections.Counter)

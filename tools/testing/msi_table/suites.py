@@ -22,29 +22,24 @@ RUST_SUITES = [
 FAKE_SUITES = ['irq_test_cases', 'rust_doctests_kernel', *C_SUITES, *RUST_SUITES]
 # Those which access memory as MMIO, which user mode Linux can not
 MMIO_SUITES = {'msi_table_mmio', 'msi_table_fail_mmio', 'rust_kernel_msi_mmio'}
+# Wherever there is a PCI bus
+PCI_ANYWHERE = [
+    'msi_table_pci', 'msi_table_pci_vectors', 'msi_table_pci_affinity',
+    'msi_table_pci_kind', 'msi_table_pci_intx', 'msi_table_pci_state',
+    'msi_table_pci_store', 'msi_table_pci_room', 'msi_table_pm',
+]
+X86_SUITES = [
+    *PCI_ANYWHERE, 'msi_table_doorbell.msi_table_doorbell_hostile',
+    'msi_table_doorbell.msi_table_doorbell_cpu_vectors',
+]
 PCI_SUITES = [
-    'rust_kernel_msi_pci', 'msi_table_pci', 'msi_table_pci_vectors',
-    'msi_table_pci_affinity', 'msi_table_pci_kind', 'msi_table_pci_intx',
-    'msi_table_pci_state', 'msi_table_pci_store', 'msi_table_pci_room', 'msi_table_pci_fake',
-    'msi_table_pci_recycle', 'msi_table_multi',
-    'msi_table_doorbell.msi_table_doorbell_ntb',
-    'msi_table_doorbell.msi_table_doorbell_hostile',
-    'msi_table_doorbell.msi_table_doorbell_cpu_vectors', 'msi_table_pm',
+    *X86_SUITES, 'rust_kernel_msi_pci', 'msi_table_pci_fake', 'msi_table_pci_recycle',
+    'msi_table_multi', 'msi_table_doorbell.msi_table_doorbell_ntb',
 ]
-PLAIN_SUITES = [
-    'msi_table_pci', 'msi_table_pci_vectors', 'msi_table_pci_affinity',
-    'msi_table_pci_kind', 'msi_table_pci_intx', 'msi_table_pci_state',
-    'msi_table_pci_store', 'msi_table_pci_room',
-    'msi_table_doorbell.msi_table_doorbell_peer',
-    'msi_table_doorbell.msi_table_doorbell_hostile',
-    'msi_table_doorbell.msi_table_doorbell_cpu_vectors', 'msi_table_pm',
-]
-# Those which are not about what x86 does
+PLAIN_SUITES = [*X86_SUITES, 'msi_table_doorbell.msi_table_doorbell_peer']
 PCI_ELSEWHERE = [
-    'msi_table_pci', 'msi_table_pci_vectors', 'msi_table_pci_affinity',
-    'msi_table_pci_kind', 'msi_table_pci_intx', 'msi_table_pci_state',
-    'msi_table_pci_store', 'msi_table_pci_room', 'msi_table_pci_fake', 'msi_table_multi',
-    'msi_table_doorbell.msi_table_doorbell_ntb', 'msi_table_pm',
+    *PCI_ANYWHERE, 'msi_table_pci_fake', 'msi_table_multi',
+    'msi_table_doorbell.msi_table_doorbell_ntb',
 ]
 # The one test that suspends the machine, when it is told to
 SUSPEND_TEST = 'msi_table_pm.msi_table_pm_suspend'

@@ -13,6 +13,7 @@
 #include <linux/delay.h>
 #include <linux/device.h>
 #include <linux/err.h>
+#include <linux/interrupt.h>
 #include <linux/io.h>
 #include <linux/irq.h>
 #include <linux/irqdesc.h>
@@ -484,6 +485,93 @@ static void pci_recycle_on_fake(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, msi_fake_parent_live(igb->fake), 0);
 }
 
+static void pci_recycle_no_message(struct msi_vector *vector, const struct msi_msg *msg) { }
+
+static void pci_recycle_clear_message(struct msi_vector *vector) { }
+
+static const struct msi_table_ops pci_recycle_hog_ops = {
+	.write_msg	= pci_recycle_no_message,
+	.clear_msg	= pci_recycle_clear_message,
+};
+
+/* A store of the device has parked so many of the 64 interrupts which the parent has. */
+static void pci_recycle_hog(struct kunit *test, struct msi_table *hog, unsigned int n)
+{
+	const struct msi_vector_request req = { .highest = MSI_LABEL_ANY };
+
+	KUNIT_EXPECT_EQ(test, msi_table_alloc_vectors(hog, &req, n, n, NULL), n);
+	msi_table_free_all(hog);
+	KUNIT_EXPECT_EQ(test, hog->nr_parked, n);
+}
+
+/* They are given back before the table makes do with fewer, or with INTx. */
+static void pci_recycle_given_to(struct kunit *test, unsigned int flags)
+{
+	static const struct msi_table_info info = { .name = "hog", .ops = &pci_recycle_hog_ops };
+	const struct msi_vector_request req = { .highest = MSI_LABEL_ANY };
+	struct igb_test *igb = test->priv;
+	struct msi_table *table, *hog;
+
+	igb_use_fake(test, flags);
+	hog = msi_allocate_table(&igb->pdev->dev, &info);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, hog);
+
+	pci_recycle_hog(test, hog, 64);
+	table = igb_create(test, MSI_TABLE_ALL_KINDS);
+	igb_take(test, table, 0, 0, 0);
+	KUNIT_EXPECT_EQ(test, msi_table_kind(table), MSI_TABLE_MSIX);
+	KUNIT_EXPECT_EQ(test, hog->nr_parked, 0);
+	igb_free(table, igb);
+
+	pci_recycle_hog(test, hog, 60);
+	table = igb_create(test, MSI_TABLE_ALL_KINDS);
+	KUNIT_EXPECT_EQ(test, msi_table_alloc_vectors(table, &req, 8, 8, NULL), 8);
+	KUNIT_EXPECT_EQ(test, msi_table_kind(table), MSI_TABLE_MSIX);
+	KUNIT_EXPECT_EQ(test, hog->nr_parked, 0);
+	igb_free(table, igb);
+
+	pci_recycle_hog(test, hog, 60);
+	table = igb_create(test, MSI_TABLE_ALL_KINDS);
+	KUNIT_EXPECT_EQ(test, msi_table_enable(table, 8), 8);
+	KUNIT_EXPECT_EQ(test, msi_table_kind(table), MSI_TABLE_MSIX);
+	for (u32 label = 0; label < 8; label++)
+		igb_take(test, table, label, label, label);
+	igb_free(table, igb);
+	msi_table_free(hog);
+}
+
+static void pci_recycle_given_to_dynamic(struct kunit *test)
+{
+	pci_recycle_given_to(test, 0);
+}
+
+static void pci_recycle_given_to_static(struct kunit *test)
+{
+	pci_recycle_given_to(test, MSI_FAKE_NO_DYN);
+}
+
+/* Nobody who looks for the interrupt of an old device activates a parked one. */
+static void pci_recycle_not_probed(struct kunit *test)
+{
+	struct igb_test *igb = test->priv;
+	struct msi_table *table;
+	unsigned long probed;
+	unsigned int irq;
+
+	if (!IS_ENABLED(CONFIG_GENERIC_IRQ_PROBE))
+		kunit_skip(test, "nobody probes");
+	table = igb_create(test, MSI_TABLE_MSIX);
+	igb_take(test, table, 3, 3, 3);
+	irq = igb_park(test, table, 3);
+	probed = probe_irq_on();
+	igb_expect_parked(test, 3, irq);
+	KUNIT_EXPECT_FALSE(test, irqd_is_activated(irq_get_irq_data(irq)));
+	probe_irq_off(probed);
+	igb_expect_parked(test, 3, irq);
+	igb_retake(test, table, 3, irq);
+	igb_free(table, igb);
+}
+
 /* What can not be allocated one by one can not be kept either: MSI-X goes off. */
 static void pci_recycle_not_static(struct kunit *test)
 {
@@ -520,6 +608,9 @@ static struct kunit_case msi_table_pci_recycle_cases[] = {
 	KUNIT_CASE(pci_recycle_reset),
 	KUNIT_CASE(pci_recycle_shrinks),
 	KUNIT_CASE(pci_recycle_on_fake),
+	KUNIT_CASE(pci_recycle_given_to_dynamic),
+	KUNIT_CASE(pci_recycle_given_to_static),
+	KUNIT_CASE_SLOW(pci_recycle_not_probed),
 	KUNIT_CASE(pci_recycle_not_static),
 	{ }
 };

@@ -178,6 +178,25 @@ static void pci_state_asleep(struct kunit *test)
 	igb_free(table, igb);
 }
 
+/* It is not settled on INTx for that. */
+static void pci_state_asleep_any_kind(struct kunit *test)
+{
+	struct msi_table *table = igb_create(test, MSI_TABLE_ALL_KINDS);
+	struct igb_test *igb = test->priv;
+	struct pci_dev *pdev = igb->pdev;
+
+	pci_save_state(pdev);
+	KUNIT_EXPECT_EQ(test, pci_set_power_state(pdev, PCI_D3hot), 0);
+	KUNIT_EXPECT_PTR_EQ(test, msi_table_alloc_vector(table, 0), ERR_PTR(-EINVAL));
+	KUNIT_ASSERT_EQ(test, pci_set_power_state(pdev, PCI_D0), 0);
+	pci_restore_state(pdev);
+	igb_setup(igb);
+	igb_take(test, table, 0, 0, 0);
+	KUNIT_EXPECT_EQ(test, msi_table_kind(table), MSI_TABLE_MSIX);
+	igb_raise(test, 0);
+	igb_free(table, igb);
+}
+
 /*
  * What is restored without a table, which goes through the same functions: messages
  * and masks after the device forgot both
@@ -375,6 +394,7 @@ static struct kunit_case msi_table_pci_state_cases[] = {
 	KUNIT_CASE(pci_state_wiped_msi),
 	KUNIT_CASE(pci_state_unreachable),
 	KUNIT_CASE(pci_state_asleep),
+	KUNIT_CASE(pci_state_asleep_any_kind),
 	KUNIT_CASE(pci_state_legacy),
 	KUNIT_CASE(pci_state_narrow),
 	KUNIT_CASE(pci_state_intx),
