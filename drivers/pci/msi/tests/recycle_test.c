@@ -485,14 +485,8 @@ static void pci_recycle_on_fake(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, msi_fake_parent_live(igb->fake), 0);
 }
 
-static void pci_recycle_no_message(struct msi_vector *vector, const struct msi_msg *msg) { }
-
-static void pci_recycle_clear_message(struct msi_vector *vector) { }
-
-static const struct msi_table_ops pci_recycle_hog_ops = {
-	.write_msg	= pci_recycle_no_message,
-	.clear_msg	= pci_recycle_clear_message,
-};
+KUNIT_DEFINE_ACTION_WRAPPER(pci_recycle_destroy_store, msi_fake_store_destroy,
+			    struct msi_fake_store *);
 
 /* A store of the device has parked so many of the 64 interrupts which the parent has. */
 static void pci_recycle_hog(struct kunit *test, struct msi_table *hog, unsigned int n)
@@ -507,11 +501,18 @@ static void pci_recycle_hog(struct kunit *test, struct msi_table *hog, unsigned 
 /* They are given back before the table makes do with fewer, or with INTx. */
 static void pci_recycle_given_to(struct kunit *test, unsigned int flags)
 {
-	static const struct msi_table_info info = { .name = "hog", .ops = &pci_recycle_hog_ops };
 	const struct msi_vector_request req = { .highest = MSI_LABEL_ANY };
+	struct msi_fake_store *store = msi_fake_store_create();
+	const struct msi_table_info info = {
+		.name	= "hog",
+		.ops	= &msi_fake_store_ops,
+		.data	= store,
+	};
 	struct igb_test *igb = test->priv;
 	struct msi_table *table, *hog;
 
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, store);
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, pci_recycle_destroy_store, store));
 	igb_use_fake(test, flags);
 	hog = msi_allocate_table(&igb->pdev->dev, &info);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, hog);

@@ -150,29 +150,38 @@ static void pci_state_unreachable(struct kunit *test)
 	igb_free(table, igb);
 }
 
+static void state_sleep(struct kunit *test)
+{
+	struct igb_test *igb = test->priv;
+
+	pci_save_state(igb->pdev);
+	KUNIT_EXPECT_EQ(test, pci_set_power_state(igb->pdev, PCI_D3hot), 0);
+}
+
+static void state_wake(struct kunit *test)
+{
+	struct igb_test *igb = test->priv;
+
+	KUNIT_ASSERT_EQ(test, pci_set_power_state(igb->pdev, PCI_D0), 0);
+	pci_restore_state(igb->pdev);
+	igb_setup(igb);
+}
+
 /* A function which is not in D0: MSI-X is not switched on, but allocated from. */
 static void pci_state_asleep(struct kunit *test)
 {
+	struct msi_table *table = state_create(test);
 	struct igb_test *igb = test->priv;
-	struct pci_dev *pdev = igb->pdev;
-	struct msi_table *table;
 
-	table = state_create(test);
-	pci_save_state(pdev);
-	KUNIT_EXPECT_EQ(test, pci_set_power_state(pdev, PCI_D3hot), 0);
+	state_sleep(test);
 	KUNIT_EXPECT_PTR_EQ(test, msi_table_alloc_vector(table, 0), ERR_PTR(-EINVAL));
-	KUNIT_ASSERT_EQ(test, pci_set_power_state(pdev, PCI_D0), 0);
-	pci_restore_state(pdev);
-	igb_setup(igb);
+	state_wake(test);
 	KUNIT_EXPECT_FALSE(test, igb_msix_on(igb));
 	igb_take(test, table, 0, 0, 0);
 	igb_raise(test, 0);
-	pci_save_state(pdev);
-	KUNIT_EXPECT_EQ(test, pci_set_power_state(pdev, PCI_D3hot), 0);
+	state_sleep(test);
 	state_request(test, table, 1);
-	KUNIT_ASSERT_EQ(test, pci_set_power_state(pdev, PCI_D0), 0);
-	pci_restore_state(pdev);
-	igb_setup(igb);
+	state_wake(test);
 	igb_raise(test, 0);
 	igb_raise(test, 1);
 	igb_free(table, igb);
@@ -182,19 +191,14 @@ static void pci_state_asleep(struct kunit *test)
 static void pci_state_asleep_any_kind(struct kunit *test)
 {
 	struct msi_table *table = igb_create(test, MSI_TABLE_ALL_KINDS);
-	struct igb_test *igb = test->priv;
-	struct pci_dev *pdev = igb->pdev;
 
-	pci_save_state(pdev);
-	KUNIT_EXPECT_EQ(test, pci_set_power_state(pdev, PCI_D3hot), 0);
+	state_sleep(test);
 	KUNIT_EXPECT_PTR_EQ(test, msi_table_alloc_vector(table, 0), ERR_PTR(-EINVAL));
-	KUNIT_ASSERT_EQ(test, pci_set_power_state(pdev, PCI_D0), 0);
-	pci_restore_state(pdev);
-	igb_setup(igb);
+	state_wake(test);
 	igb_take(test, table, 0, 0, 0);
 	KUNIT_EXPECT_EQ(test, msi_table_kind(table), MSI_TABLE_MSIX);
 	igb_raise(test, 0);
-	igb_free(table, igb);
+	igb_free(table, test->priv);
 }
 
 /*
