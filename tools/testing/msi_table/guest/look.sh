@@ -108,6 +108,13 @@ has_fields() {
 
 # All of the directory, with the tables in it
 readable() { cat "$debug/$1"/* >/tmp/output; }
+# How many links each file has which is open
+links() {
+	for fd; do
+		stat -L -c %h "/proc/self/fd/$fd"
+	done | xargs
+}
+linked() { [ "$(links 3 4 5)" = "$1" ]; }
 has_domain() { ls "$debug/domains" | grep -q "IMS-timer-$bdf"; }
 has_files() { [ -e "$timer_file" ] && [ -e "$msi_file" ]; }
 has_no_files() { [ ! -e "$timer_file" ] && [ ! -e "$msi_file" ]; }
@@ -167,7 +174,11 @@ check "debugfs: the message is that of the device" \
 check "debugfs: the domain of the store" has_domain
 check "debugfs: domains readable" readable domains
 check "debugfs: interrupts readable" readable irqs
+exec 3<"/sys/kernel/irq/$ims/actions" 4<"/sys/kernel/irq/$ims" 5<"$dev/msi_irqs/$ims"
+check "sysfs: files of the interrupt" linked "1 2 1"
 check "unbind" unbind
+check "sysfs: they have no links any more" linked "0 0 0"
+exec 3<&- 4<&- 5<&-
 echo 0 >$tracing/events/msi_table/enable
 grep ' msi_' $tracing/trace >/tmp/trace
 quote </tmp/trace
