@@ -102,6 +102,12 @@ EMULATORS = {
 }
 
 
+# With 5-level page tables KASAN reports, now and then, an interrupt that comes while
+# identify_boot_cpu() has the features of the CPU cleared. And where string instructions
+# are fast Linux uses them for memory, which QEMU emulates, and counts, byte by byte.
+CPU = 'max,la57=off,erms=off,fsrm=off,fzrm=off,fsrs=off'
+
+
 def qemu(devices, append, build=None, arch='x86', serial='stdio', tcg='tcg', kvm=None):
     program, image, console = EMULATORS[arch]
     build = build or (BUILD if arch == 'x86' else BUILDS / f'build-debug-{arch}')
@@ -111,9 +117,7 @@ def qemu(devices, append, build=None, arch='x86', serial='stdio', tcg='tcg', kvm
     machine = []
     if arch == 'x86':
         machine = ['-M', 'q35,kernel-irqchip=split']
-        # With 5-level page tables KASAN reports, now and then, an interrupt that
-        # comes while identify_boot_cpu() has the features of the CPU cleared.
-        accel += [] if kvm else ['-cpu', 'max,la57=off']
+        accel += [] if kvm else ['-cpu', CPU]
     return [program, *machine, '-accel', *accel,
             '-smp', '2', '-m', '1G', '-nodefaults', '-display', 'none',
             '-no-reboot', '-serial', serial, *devices,
