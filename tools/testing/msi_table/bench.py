@@ -348,7 +348,7 @@ def quick():
     failed = 0
     commands = runs(machine.BUILD, machine.UML_BUILD,
                     'kunit.enable=0 msi_table_bench.quick=1', 1)
-    with concurrent.futures.ThreadPoolExecutor(min(2, os.cpu_count())) as pool:
+    with concurrent.futures.ThreadPoolExecutor(machine.JOBS) as pool:
         measured = dict(zip(commands, pool.map(measure, commands, commands.values())))
     for mode, figures in measured.items():
         found = {(figure['side'], figure['what']) for figure in figures}

@@ -15,6 +15,8 @@ UML_BUILD = BUILDS / 'build-uml-debug'
 NOMSI_BUILD = BUILDS / 'build-nomsi'
 LOGS = pathlib.Path(os.environ['MSI_TABLE_CACHE']) / 'log'
 HOST_LOGS = pathlib.Path(os.environ['HOST_CACHE']) / 'log'
+# Boots at a time: most of what a guest does, it does on one CPU.
+JOBS = min(2, os.cpu_count())
 
 sys.path.insert(0, str(TREE / 'tools/testing/kunit'))
 from kunit_parser import TestStatus, parse_run_tests  # noqa: E402

@@ -14,7 +14,7 @@ import time
 
 import configure
 import rust_errors
-from machine import (BUILD, CARDS, HERE, HOST_LOGS, LOGS, ONE_THREAD, UML_BUILD,
+from machine import (BUILD, CARDS, HERE, HOST_LOGS, JOBS, LOGS, ONE_THREAD, UML_BUILD,
                      Boot, ktap, qemu, uml)
 from suites import (DISK, GUEST_BUILDS, GUEST_SUITES, KUNIT_BOOTS, ONE_THREADED,
                     TIMEOUTS, UML, arch_of, chosen)
@@ -29,8 +29,6 @@ REFUSED = re.compile(r'^.*(?:No irq handler for \d+\.\d+|'
 
 # Of a suite of KUnit: this test alone
 TEST = os.environ.get('TEST')
-# Most of what a guest does, it does on one CPU.
-JOBS = min(2, os.cpu_count())
 
 
 def ran(wanted, results):

@@ -108,13 +108,10 @@ has_fields() {
 
 # All of the directory, with the tables in it
 readable() { cat "$debug/$1"/* >/tmp/output; }
-# How many links each file has which is open
-links() {
-	for fd; do
-		stat -L -c %h "/proc/self/fd/$fd"
-	done | xargs
+# So many links have the files which are open as 3 to 5
+linked() {
+	[ "$(stat -L -c %h /proc/self/fd/3 /proc/self/fd/4 /proc/self/fd/5 | xargs)" = "$1" ]
 }
-linked() { [ "$(links 3 4 5)" = "$1" ]; }
 has_domain() { ls "$debug/domains" | grep -q "IMS-timer-$bdf"; }
 has_files() { [ -e "$timer_file" ] && [ -e "$msi_file" ]; }
 has_no_files() { [ ! -e "$timer_file" ] && [ ! -e "$msi_file" ]; }
