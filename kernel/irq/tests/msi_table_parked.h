@@ -3,8 +3,10 @@
 #define _KERNEL_IRQ_TESTS_MSI_TABLE_PARKED_H
 
 #include <linux/cleanup.h>
+#include <linux/device.h>
 #include <linux/interrupt.h>
 #include <linux/irq.h>
+#include <linux/kernfs.h>
 #include <linux/rcupdate.h>
 #include <linux/string.h>
 
@@ -19,6 +21,18 @@ static inline bool msi_irq_is_parked(unsigned int irq)
 	return data && data->domain && data->chip->name &&
 	       !strcmp(data->chip->name, "MSI-cut-off") && !irqd_is_activated(data) &&
 	       !irq_has_action(irq);
+}
+
+/* While it is closed nothing can be added to msi_irqs/ of a device. */
+static inline void msi_irqs_set_closed(struct device *dev, bool closed)
+{
+	struct kernfs_node *dir = kernfs_find_and_get(dev->kobj.sd, "msi_irqs");
+
+	if (closed)
+		dir->flags |= KERNFS_EMPTY_DIR;
+	else
+		dir->flags &= ~KERNFS_EMPTY_DIR;
+	kernfs_put(dir);
 }
 
 #endif /* _KERNEL_IRQ_TESTS_MSI_TABLE_PARKED_H */

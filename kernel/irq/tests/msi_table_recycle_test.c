@@ -24,7 +24,6 @@
 #include <linux/shrinker.h>
 #include <linux/stddef.h>
 #include <linux/string.h>
-#include <linux/sysfs.h>
 #include <linux/xarray.h>
 
 #include "../internals.h"
@@ -984,14 +983,11 @@ static void recycle_init_vector_fails(struct kunit *test)
 	mtt_expect_delivery(test, 5, mtt_request(test, vector));
 }
 
-/* It can not be shown in msi_irqs/, which is gone. */
+/* It can not be shown in msi_irqs/. */
 static void recycle_sysfs_fails(struct kunit *test)
 {
 	struct mtt_ctx *ctx = mtt_create(test, MTT_SIZE);
-	struct kobject *kobj = &ctx->dev->kobj;
 	static const u32 labels[] = { 5 };
-	static struct attribute *none[] = { NULL };
-	static const struct attribute_group group = { .name = "msi_irqs", .attrs = none };
 	struct msi_vector *vector;
 	unsigned int irq;
 
@@ -999,9 +995,9 @@ static void recycle_sysfs_fails(struct kunit *test)
 		kunit_skip(test, "needs sysfs");
 	recycle_park(test, labels, 1, &irq);
 
-	sysfs_remove_group(kobj, &group);
+	msi_irqs_set_closed(ctx->dev, true);
 	KUNIT_EXPECT_LT(test, mtt_alloc_error(test, 5, 5), 0);
-	KUNIT_ASSERT_EQ(test, sysfs_create_group(kobj, &group), 0);
+	msi_irqs_set_closed(ctx->dev, false);
 	KUNIT_EXPECT_EQ(test, recycle_nr_parked(ctx->table), 1);
 	recycle_expect_parked(test, 5, irq);
 

@@ -23,7 +23,6 @@
 #include <linux/msi_table.h>
 #include <linux/pci.h>
 #include <linux/sprintf.h>
-#include <linux/sysfs.h>
 
 #ifdef CONFIG_X86_LOCAL_APIC
 #include <asm/hw_irq.h>
@@ -267,14 +266,11 @@ static void pci_recycle_batch(struct kunit *test)
 	igb_free(table, igb);
 }
 
-/* It can not be shown in msi_irqs/, which is gone. */
+/* It can not be shown in msi_irqs/. */
 static void pci_recycle_sysfs_fails(struct kunit *test)
 {
 	struct igb_test *igb = test->priv;
-	struct kobject *kobj = &igb->pdev->dev.kobj;
 	struct msi_table *table = igb_create(test, MSI_TABLE_MSIX);
-	static struct attribute *none[] = { NULL };
-	static const struct attribute_group group = { .name = "msi_irqs", .attrs = none };
 	unsigned int irq;
 
 	if (!IS_ENABLED(CONFIG_SYSFS))
@@ -283,9 +279,9 @@ static void pci_recycle_sysfs_fails(struct kunit *test)
 	igb_take(test, table, 7, 7, 7);
 	irq = igb_park(test, table, 3);
 
-	sysfs_remove_group(kobj, &group);
+	msi_irqs_set_closed(&igb->pdev->dev, true);
 	KUNIT_EXPECT_TRUE(test, IS_ERR(msi_table_alloc_vector(table, 3)));
-	KUNIT_ASSERT_EQ(test, sysfs_create_group(kobj, &group), 0);
+	msi_irqs_set_closed(&igb->pdev->dev, false);
 	igb_expect_parked(test, 3, irq);
 
 	igb_retake(test, table, 3, irq);
