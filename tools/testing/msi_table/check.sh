@@ -68,8 +68,9 @@ rustfmt_check() {
 #
 # The released sparse does not know __typeof_unqual__, for which the kernel would
 # silently do without sparse; nor the constants in MODULE_*() and its kin. The
-# last messages are about mainline: pci.c is not clean in sparse's eyes.
+# last messages are about mainline: pci.c and proc.c are not clean in sparse's eyes.
 known="error: bad constant expression|symbol 'amd_ivhd_dev_flags_list'"
+known="$known|/irq/proc\.c:.*label '(continue|break)' already bound"
 known="$known|/pci/pci\.c:.*(pci_power_t|base types|flexible structures|"
 known="${known}invalid assignment:|got int|expected int|left side has type)"
 analyse() {
