@@ -135,14 +135,14 @@ step_id() {
 }
 forget_configs() { rm -f "$MSI_TABLE_CACHE"/build-series-*/.config.inputs; }
 step_once() { # NAME TEXT COMMAND...
-	step_name=$1 step_text=$2
+	name=$1 text=$2
 	shift 2
 	id=$(step_id "$@")
 	if grep -qsxF "$id" "$passed"; then
-		echo "$step_text ... ok, as before"
+		echo "$text ... ok, as before"
 		forget_configs
 	else
-		step "$step_name" "$step_text" "$@" && echo "$id" >>"$passed"
+		step "$name" "$text" "$@" && echo "$id" >>"$passed"
 	fi
 }
 

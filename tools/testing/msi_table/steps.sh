@@ -24,9 +24,10 @@ say_how_far() { # HOW_FAR TEXT
 }
 
 # step NAME TEXT COMMAND...: one line on the terminal, the output in NAME.log.
-# Who sets how_far names a command which reads the log and says how far it is.
+# Who sets how_far names a command which reads the log and says how far it is. In a shell
+# of its own, for who calls this has a name and a status, too.
 how_far=
-step() {
+step() (
 	name=$1 text=$2 log=$logs/$1.log begin=$(date +%s%N) status=0 watch=
 	shift 2
 	printf '%s ... ' "$text"
@@ -53,5 +54,5 @@ step() {
 		tail -n 30 "$log" | sed 's/^/    /'
 		echo "    (all of it: $HOST_CACHE/log/$name.log)"
 	} >&2
-	return $status
-}
+	exit $status
+)

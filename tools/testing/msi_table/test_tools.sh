@@ -170,6 +170,16 @@ libraries() { # Each file comes after its folder, and the loader is one.
 }
 check "initramfs: a program and its libraries" libraries
 
+# A step has a name and a log, and so may whoever calls it.
+step_keeps() (
+	MSI_TABLE_CACHE=$PWD HOST_CACHE=$PWD
+	. "$here/steps.sh"
+	name=mine log=mine
+	step some "some text" true >output && [ "$name $log" = "mine mine" ] &&
+		! step some "some text" false >output 2>&1 && grep -q FAILED output
+)
+check "step: leaves the variables of its caller alone" step_keeps
+
 # How far a step is, by what is in its log so far
 how_far() { # SCRIPT FUNCTION EXPECTED, of the log on stdin
 	eval "$(awk -v name="$2() {" 'index($0, name) == 1 { on = 1 } on
