@@ -212,7 +212,9 @@ mod suite {
 
         let irq = vector.request_threaded_irq(Flags::TRIGGER_NONE, c"line", Line(edu.clone()))?;
         edu.raises()?;
-        check(edu.woken.load(Relaxed) == 1)?;
+        // The APLIC of RISC-V sends a level once more when the first handler is done with it,
+        // before the thread is.
+        check(edu.woken.load(Relaxed) != 0)?;
         let vector = irq.free_irq();
 
         let dev_id = (&raw const PROBED).cast_mut().cast();
