@@ -308,6 +308,9 @@ def plot(name, script, rows, **more):
     data.write_text(''.join(' '.join(map(str, row)) + '\n' for row in rows))
     subprocess.run(['gnuplot'], text=True, check=True,
                    input=script.format(data=data, output=output, **more))
+    # cost.svg is kept here, where each file names its licence.
+    svg = re.sub(' +$', '', output.read_text(), flags=re.MULTILINE)
+    output.write_text(svg.replace('<svg', '<!-- SPDX-License-Identifier: GPL-2.0 -->\n<svg', 1))
 
 
 def plots(figures):

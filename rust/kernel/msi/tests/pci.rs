@@ -212,9 +212,10 @@ mod suite {
 
         let irq = vector.request_threaded_irq(Flags::TRIGGER_NONE, c"line", Line(edu.clone()))?;
         edu.raises()?;
-        // The APLIC of RISC-V sends a level once more when the first handler is done with it,
+        let woken = edu.woken.load(Relaxed);
+        // The APLIC of RISC-V sends a level again when the first handler is done with it,
         // before the thread is.
-        check(edu.woken.load(Relaxed) != 0)?;
+        check(woken == 1 || cfg!(CONFIG_RISCV) && woken > 1)?;
         let vector = irq.free_irq();
 
         let dev_id = (&raw const PROBED).cast_mut().cast();
