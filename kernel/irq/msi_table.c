@@ -108,7 +108,6 @@ void msi_table_unregister(struct msi_table *table)
 		list_del(&table->node);
 		msi_table_remove_debugfs(table);
 	}
-	xa_destroy(&table->labels);
 
 	/*
 	 * While the device is being unbound the resource can not be found any
@@ -180,25 +179,23 @@ static int msi_table_take_vectors(struct msi_table *table, const struct msi_vect
 				  u32 highest, unsigned int min, unsigned int max,
 				  struct msi_vector **vectors)
 {
+	struct msi_vector *vector;
 	u32 lowest = req->lowest;
-	unsigned int n = 0;
-	int ret = -EBUSY;
+	unsigned int n;
 
-	while (n < max && lowest <= highest) {
-		struct msi_vector *vector = msi_table_take(table, lowest, highest);
-
-		ret = PTR_ERR_OR_ZERO(vector);
-		if (ret)
+	for (n = 0; n < max; n++) {
+		vector = msi_table_take(table, lowest, highest);
+		if (IS_ERR(vector))
 			break;
 		vector->cookie = req->cookies ? req->cookies[n] : req->cookie;
 		lowest = vector->label + 1;
-		vectors[n++] = vector;
+		vectors[n] = vector;
 	}
 	if (n >= min)
 		return n;
 
 	msi_vectors_put_back(vectors, n);
-	return ret ? : -EBUSY;
+	return PTR_ERR(vector);
 }
 
 static void msi_table_commit(struct msi_table *table)
@@ -786,7 +783,7 @@ EXPORT_SYMBOL_GPL(msi_vector_free_handler);
 /**
  * msi_vector_get_msg - Read the message of a vector
  * @vector:	Vector to read the message of
- * @msg:	Where to put the message
+ * @msg:	Where to put the message, all zero if there is none
  *
  * The message may change at any time when the affinity of the interrupt does.
  *

@@ -12,13 +12,14 @@
  * debugfs and below /sys/kernel/irq.
  */
 #include <kunit/visibility.h>
+#include <linux/atomic.h>
 #include <linux/export.h>
 #include <linux/init.h>
 #include <linux/irq.h>
+#include <linux/list.h>
 #include <linux/moduleparam.h>
 #include <linux/msi_table_core.h>
 #include <linux/mutex.h>
-#include <linux/percpu_counter.h>
 #include <linux/shrinker.h>
 #include <linux/string.h>
 #include <linux/workqueue.h>
@@ -39,10 +40,10 @@ EXPORT_SYMBOL_IF_KUNIT(msi_table_max_parked);
 module_param_named(max_parked, msi_table_max_parked, uint, 0644);
 MODULE_PARM_DESC(max_parked, "Free vectors which a table keeps for reuse, 0 for none");
 
-/* Of all tables together, more or less: counted per CPU */
+/* Of all tables together */
 #define MSI_TABLES_MAX_PARKED	4096
 
-static struct percpu_counter msi_tables_parked;
+static atomic_t msi_tables_parked;
 
 /* How many were given back, ever */
 static atomic_t msi_tables_given_back;
@@ -113,7 +114,7 @@ static bool msi_table_may_park(struct msi_table *table)
 {
 	return table->recycle &&
 	       READ_ONCE(table->nr_parked) < READ_ONCE(msi_table_max_parked) &&
-	       percpu_counter_read_positive(&msi_tables_parked) < MSI_TABLES_MAX_PARKED;
+	       atomic_read(&msi_tables_parked) < MSI_TABLES_MAX_PARKED;
 }
 
 /**
@@ -127,7 +128,7 @@ void msi_table_put_parked(struct msi_vector *vector)
 	struct msi_table *table = vector->table;
 	XA_STATE(xas, &table->labels, vector->label);
 
-	percpu_counter_inc(&msi_tables_parked);
+	atomic_inc(&msi_tables_parked);
 	guard(spinlock)(&table->labels.xa_lock);
 	WRITE_ONCE(table->nr_parked, table->nr_parked + 1);
 	list_add(&vector->parked_node, &table->parked);
@@ -138,20 +139,18 @@ void msi_table_put_parked(struct msi_vector *vector)
 /**
  * msi_table_take_parked - Take a parked vector
  * @vector:	The vector, to be used again or freed
- * @xas:	Where it is in msi_table::labels
  *
- * Its label is not free any more.
+ * Nobody must find its label free any more: the mark is the caller's.
  *
  * Context: With the lock of msi_table::labels held.
  */
-void msi_table_take_parked(struct msi_vector *vector, struct xa_state *xas)
+void msi_table_take_parked(struct msi_vector *vector)
 {
 	struct msi_table *table = vector->table;
 
 	WRITE_ONCE(table->nr_parked, table->nr_parked - 1);
 	list_del(&vector->parked_node);
-	xas_clear_mark(xas, XA_FREE_MARK);
-	percpu_counter_dec(&msi_tables_parked);
+	atomic_dec(&msi_tables_parked);
 }
 
 /*
@@ -217,18 +216,12 @@ bool msi_vector_park(struct msi_vector *vector, struct irq_desc *desc)
 static unsigned int msi_table_extract_parked(struct msi_table *table, struct msi_vector **vectors,
 					     unsigned int max)
 {
-	struct msi_vector *vector, *next;
 	unsigned int n = 0;
 
 	guard(spinlock)(&table->labels.xa_lock);
-	list_for_each_entry_safe(vector, next, &table->parked, parked_node) {
-		XA_STATE(xas, &table->labels, vector->label);
-
-		if (n == max)
-			break;
-		xas_load(&xas);
-		msi_table_take_parked(vector, &xas);
-		vectors[n++] = vector;
+	while (n < max && !list_empty(&table->parked)) {
+		vectors[n] = list_first_entry(&table->parked, struct msi_vector, parked_node);
+		msi_table_take_parked(vectors[n++]);
 	}
 	return n;
 }
@@ -237,7 +230,7 @@ static unsigned int msi_table_extract_parked(struct msi_table *table, struct msi
  * msi_table_trim - Give back the interrupts of parked vectors
  * @table:	The table
  *
- * Who allocates meanwhile waits: the labels are free, but just can't be had.
+ * Who allocates meanwhile waits: the labels are free, and marked so, but just can't be had.
  *
  * Context: May sleep.
  */
@@ -312,7 +305,7 @@ static DECLARE_WORK(msi_tables_trimmer, msi_tables_trim_work);
 
 static unsigned long msi_tables_count_parked(struct shrinker *shrinker, struct shrink_control *sc)
 {
-	return percpu_counter_sum_positive(&msi_tables_parked) ? : SHRINK_EMPTY;
+	return atomic_read(&msi_tables_parked) ? : SHRINK_EMPTY;
 }
 
 /* Memory is allocated under all the locks that are taken to free an interrupt. */
@@ -325,14 +318,8 @@ EXPORT_SYMBOL_IF_KUNIT(msi_tables_shrink);
 
 static int __init msi_table_park_init(void)
 {
-	struct shrinker *shrinker;
-	int ret;
+	struct shrinker *shrinker = shrinker_alloc(0, "msi_tables");
 
-	ret = percpu_counter_init(&msi_tables_parked, 0, GFP_KERNEL);
-	if (ret)
-		return ret;
-
-	shrinker = shrinker_alloc(0, "msi_tables");
 	if (!shrinker)
 		return -ENOMEM;
 
