@@ -2,7 +2,12 @@
 /*
  * KUnit tests for MSI tables: allocating single vectors
  */
+#include <linux/array_size.h>
+#include <linux/cpumask.h>
 #include <linux/device.h>
+#include <linux/err.h>
+#include <linux/irqdomain.h>
+#include <linux/limits.h>
 #include <linux/tracepoint.h>
 
 #include <trace/events/msi_table.h>
@@ -168,6 +173,76 @@ static void alloc_init_vector_fails(struct kunit *test)
 
 	KUNIT_EXPECT_EQ(test, mtt_alloc_label(test, 6, 7), 6);
 	KUNIT_EXPECT_EQ(test, mtt_slot(test, 6).inits, 1);
+}
+
+static int alloc_init_error;
+
+static int alloc_init_vector(struct msi_vector *vector)
+{
+	return alloc_init_error;
+}
+
+/* The store's error is the driver's, if it is one. */
+static void alloc_init_vector_errors(struct kunit *test)
+{
+	static const int errors[][2] = {
+		{ -ENXIO, -ENXIO }, { -EPERM, -EPERM }, { -MAX_ERRNO, -MAX_ERRNO },
+		{ -MAX_ERRNO - 1, -EIO }, { 1, -EIO }, { INT_MIN, -EIO },
+	};
+	struct mtt_ctx *ctx = test->priv;
+
+	ctx->ops.init_vector = alloc_init_vector;
+	ctx->ops.exit_vector = NULL;
+	mtt_create(test, MTT_SIZE);
+	for (unsigned int i = 0; i < ARRAY_SIZE(errors); i++) {
+		alloc_init_error = errors[i][0];
+		KUNIT_EXPECT_EQ(test, mtt_alloc_error(test, 6, 6), errors[i][1]);
+	}
+	mtt_expect_empty(test);
+}
+
+static unsigned int alloc_asked;
+static int alloc_parent_error;
+
+/* Fails once */
+static int alloc_failing(struct irq_domain *domain, unsigned int virq, unsigned int n, void *arg)
+{
+	int error = alloc_parent_error;
+
+	alloc_asked++;
+	alloc_parent_error = 0;
+	return error ? : mtt_parent_ops->alloc(domain, virq, n, arg);
+}
+
+/* It is taken for one which can not do more at a time only where that may be the reason. */
+static void alloc_errors_of_parent(struct kunit *test)
+{
+	static const int errors[] = { -ENOSPC, -ENOMEM, -EINVAL };
+
+	mtt_create(test, MTT_SIZE);
+	mtt_replace_alloc(test, alloc_failing);
+	for (unsigned int i = 0; i < ARRAY_SIZE(errors); i++) {
+		struct mtt_batch *batch;
+
+		alloc_asked = 0;
+		alloc_parent_error = errors[i];
+		KUNIT_EXPECT_EQ(test, mtt_alloc_error(test, 3, 3), errors[i]);
+		KUNIT_EXPECT_EQ(test, alloc_asked, 1);
+
+		/* One by one there may be enough. */
+		alloc_asked = 0;
+		alloc_parent_error = errors[i];
+		batch = mtt_batch_alloc(test, 0, MSI_LABEL_ANY, 8);
+		KUNIT_EXPECT_EQ(test, alloc_asked, 1 + 8);
+		mtt_batch_free(test, batch);
+		mtt_batch_expect_gone(test, batch);
+
+		alloc_asked = 0;
+		batch = mtt_batch_alloc(test, 0, MSI_LABEL_ANY, 8);
+		KUNIT_EXPECT_EQ(test, alloc_asked, errors[i] == -EINVAL ? 8 : 1);
+		mtt_batch_free(test, batch);
+		mtt_batch_expect_gone(test, batch);
+	}
 }
 
 static void mtt_null_write_msg(struct msi_vector *vector, const struct msi_msg *msg) { }
@@ -376,6 +451,7 @@ static void alloc_kind(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, msi_table_kind(ctx->table), 0);
 	KUNIT_EXPECT_TRUE(test, msi_table_is_dynamic(ctx->table));
 	KUNIT_EXPECT_EQ(test, msi_table_enable(ctx->table, 1), -EOPNOTSUPP);
+	KUNIT_EXPECT_EQ(test, msi_table_enable(ctx->table, 0), -EINVAL);
 }
 
 static void alloc_shows_in_sysfs(struct kunit *test)
@@ -401,6 +477,7 @@ static void alloc_shows_in_sysfs(struct kunit *test)
  * @parent:	How often the parent had too few
  * @requested:	How many handlers were installed
  * @refused:	How many were not
+ * @freed:	How many vectors were freed
  */
 struct alloc_trace {
 	struct msi_table	*table;
@@ -408,6 +485,7 @@ struct alloc_trace {
 	unsigned int		parent;
 	unsigned int		requested;
 	unsigned int		refused;
+	unsigned int		freed;
 };
 
 static void alloc_trace_failed(void *data, const struct msi_table *table,
@@ -432,8 +510,16 @@ static void alloc_trace_request(void *data, const struct msi_vector *vector, int
 	trace->refused += error == -ENOSPC;
 }
 
+static void alloc_trace_free(void *data, const struct msi_vector *vector)
+{
+	struct alloc_trace *trace = data;
+
+	trace->freed += vector->table == trace->table;
+}
+
 static void alloc_trace_end(void *data)
 {
+	unregister_trace_msi_vector_free(alloc_trace_free, data);
 	unregister_trace_msi_vector_alloc_failed(alloc_trace_failed, data);
 	unregister_trace_msi_vector_request(alloc_trace_request, data);
 	tracepoint_synchronize_unregister();
@@ -443,15 +529,19 @@ static void alloc_trace_end(void *data)
 static void alloc_tells_what_is_missing(struct kunit *test)
 {
 	struct alloc_trace *trace = kunit_kzalloc(test, sizeof(*trace), GFP_KERNEL);
+	struct irq_affinity_desc *affinity = kunit_kzalloc(test, sizeof(*affinity), GFP_KERNEL);
+	const struct msi_vector_request req = { .highest = MSI_LABEL_ANY, .affinity = affinity };
 	struct mtt_ctx *ctx = mtt_create_on(test, 4, 3, 0);
 	struct msi_vector *vector;
 
 	if (!IS_ENABLED(CONFIG_TRACEPOINTS))
 		kunit_skip(test, "needs CONFIG_TRACEPOINTS");
 	KUNIT_ASSERT_NOT_NULL(test, trace);
+	KUNIT_ASSERT_NOT_NULL(test, affinity);
 	trace->table = ctx->table;
 	KUNIT_ASSERT_EQ(test, 0, register_trace_msi_vector_alloc_failed(alloc_trace_failed, trace));
 	KUNIT_ASSERT_EQ(test, 0, register_trace_msi_vector_request(alloc_trace_request, trace));
+	KUNIT_ASSERT_EQ(test, 0, register_trace_msi_vector_free(alloc_trace_free, trace));
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, alloc_trace_end, trace));
 
 	vector = mtt_alloc(test, 0);
@@ -471,6 +561,17 @@ static void alloc_tells_what_is_missing(struct kunit *test)
 	mtt_request(test, vector);
 	KUNIT_EXPECT_EQ(test, trace->requested, 1);
 	KUNIT_EXPECT_EQ(test, trace->refused, 1);
+
+	/* Once, whether its interrupt may be used again or not */
+	msi_table_free_vector(ctx->table, vector);
+	KUNIT_EXPECT_EQ(test, trace->freed, 1);
+	KUNIT_EXPECT_EQ(test, msi_fake_parent_live(ctx->parent), 2);
+	KUNIT_EXPECT_EQ(test, trace->freed, 1);
+	cpumask_copy(&affinity->mask, cpu_online_mask);
+	vector = msi_table_alloc_vector_req(ctx->table, &req);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, vector);
+	msi_table_free_vector(ctx->table, vector);
+	KUNIT_EXPECT_EQ(test, trace->freed, 2);
 }
 
 static struct kunit_case mtt_alloc_cases[] = {
@@ -485,6 +586,8 @@ static struct kunit_case mtt_alloc_cases[] = {
 	KUNIT_CASE(alloc_parent_exhausted),
 	KUNIT_CASE_PARAM(alloc_parent_fails, mtt_variant_gen_params),
 	KUNIT_CASE(alloc_init_vector_fails),
+	KUNIT_CASE(alloc_init_vector_errors),
+	KUNIT_CASE(alloc_errors_of_parent),
 	KUNIT_CASE(alloc_without_init_vector),
 	KUNIT_CASE(alloc_accessors),
 	KUNIT_CASE(alloc_cookie_in_init_vector),

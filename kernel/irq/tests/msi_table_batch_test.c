@@ -122,14 +122,20 @@ static void batch_errors(struct kunit *test)
 		{ 4, 6, 4, 8, -ENOSPC },
 		{ 0, MSI_LABEL_ANY, MTT_SIZE + 1, MTT_SIZE + 2, -ENOSPC },
 	};
+	struct irq_affinity_desc *affinity = kunit_kcalloc(test, 2, sizeof(*affinity), GFP_KERNEL);
+	const struct msi_vector_request req = { .highest = MSI_LABEL_ANY, .affinity = affinity };
 	struct mtt_ctx *ctx = mtt_create(test, MTT_SIZE);
 	struct mtt_batch *batch = mtt_batch_new(test);
 
+	KUNIT_ASSERT_NOT_NULL(test, affinity);
 	for (unsigned int i = 0; i < ARRAY_SIZE(cases); i++)
 		KUNIT_EXPECT_EQ_MSG(test, cases[i].error,
 				    mtt_batch_try_range(test, batch, cases[i].lowest,
 							cases[i].highest, cases[i].min,
 							cases[i].max), "case %u", i);
+	/* The second has no CPU. */
+	cpumask_copy(&affinity[0].mask, cpu_online_mask);
+	KUNIT_EXPECT_EQ(test, mtt_batch_try(test, batch, &req, 1, 2), -EINVAL);
 	KUNIT_EXPECT_EQ(test, msi_fake_parent_alloc_calls(ctx->parent), 0);
 	mtt_expect_empty(test);
 

@@ -212,18 +212,27 @@ static void create_checks_given_parent(struct kunit *test)
 static const struct msi_parent_ops *create_parent_ops;
 static void (*create_replace)(struct msi_domain_info *info);
 static int create_prepare_error;
+static bool create_unwanted;
+/* What the parent is told */
+static u32 create_flags, create_hwsize;
 
 static int create_prepare(struct irq_domain *domain, struct device *dev, int n,
 			  msi_alloc_info_t *info)
 {
+	const struct msi_domain_info *domain_info = domain->host_data;
+
 	*info = (msi_alloc_info_t) { };
+	create_flags = domain_info->flags;
 	return create_prepare_error;
 }
 
 static bool create_init_dev_msi_info(struct device *dev, struct irq_domain *domain,
 				     struct irq_domain *parent, struct msi_domain_info *info)
 {
+	create_hwsize = info->hwsize;
 	info->ops->msi_prepare = create_prepare;
+	if (create_unwanted)
+		return false;
 	if (!create_parent_ops->init_dev_msi_info(dev, domain, parent, info))
 		return false;
 	if (create_replace)
@@ -263,6 +272,9 @@ static void create_refused_by_parent(struct kunit *test)
 	struct msi_table_info info = mtt_info(test->priv);
 
 	info.parent = create_choosy_parent(test);
+	create_unwanted = true;
+	create_refused(test, &info, "does not take the store");
+	create_unwanted = false;
 	create_prepare_error = -EINVAL;
 	create_refused(test, &info, "does not take the device");
 	/* The GICv5, for a second domain */
@@ -325,6 +337,16 @@ static void create_replace_unmask(struct msi_domain_info *info)
 	info->chip->irq_unmask = create_nothing;
 }
 
+static void create_replace_lock(struct msi_domain_info *info)
+{
+	info->chip->irq_bus_lock = create_nothing;
+}
+
+static void create_replace_unlock(struct msi_domain_info *info)
+{
+	info->chip->irq_bus_sync_unlock = create_nothing;
+}
+
 static void create_replace_set_desc(struct msi_domain_info *info)
 {
 	info->ops->set_desc = create_set_nothing;
@@ -341,6 +363,8 @@ static void create_keeps_callbacks(struct kunit *test)
 		create_replace_disable,
 		create_replace_mask,
 		create_replace_unmask,
+		create_replace_lock,
+		create_replace_unlock,
 		create_replace_set_desc,
 	};
 	struct msi_table_info info = mtt_info(test->priv);
@@ -393,9 +417,68 @@ static void create_asks_for_room(struct kunit *test)
 		table = msi_allocate_table(ctx->dev, &info);
 		KUNIT_ASSERT_NOT_ERR_OR_NULL(test, table);
 		KUNIT_EXPECT_EQ(test, create_room, cases[i].room);
+		KUNIT_EXPECT_EQ(test, create_hwsize, min(cases[i].size, 65536));
 		msi_table_free(table);
 	}
 	info.size = MTT_SIZE;
+	create_choosy_done(test, &info);
+}
+
+/* Some parents route those of stores in another way, or move what can't be masked with care. */
+static void create_tells_parent(struct kunit *test)
+{
+	struct mtt_ctx *ctx = test->priv;
+	struct msi_table_info info = mtt_info(ctx);
+
+	info.parent = create_choosy_parent(test);
+	for (unsigned int i = 0; i < 2; i++) {
+		struct msi_table *table;
+
+		ctx->ops = i ? msi_fake_store_ops_nomask : msi_fake_store_ops;
+		table = msi_allocate_table(ctx->dev, &info);
+		KUNIT_ASSERT_NOT_ERR_OR_NULL(test, table);
+		/* The device is prepared when all is known, and again for its interrupts. */
+		msi_table_free(table);
+		KUNIT_EXPECT_TRUE(test, create_flags & MSI_FLAG_IMS);
+		KUNIT_EXPECT_EQ(test, !!(create_flags & MSI_FLAG_NO_MASK), i);
+	}
+	create_choosy_done(test, &info);
+}
+
+static unsigned int create_teardowns;
+
+static void create_teardown(struct irq_domain *domain, msi_alloc_info_t *info)
+{
+	create_teardowns++;
+}
+
+static void create_count_teardowns(struct msi_domain_info *info)
+{
+	info->ops->msi_teardown = create_teardown;
+}
+
+/* Of a table which is freed the parent keeps nothing, and its device neither. */
+static void create_leaves_nothing(struct kunit *test)
+{
+	struct mtt_ctx *ctx = test->priv;
+	struct msi_table_info info = mtt_info(ctx);
+	void *group = NULL;
+
+	info.parent = create_choosy_parent(test);
+	create_replace = create_count_teardowns;
+	create_teardowns = 0;
+	/* The first table of a device makes something that stays. */
+	for (unsigned int i = 1; i <= 2; i++) {
+		struct msi_table *table = msi_allocate_table(ctx->dev, &info);
+
+		KUNIT_ASSERT_NOT_ERR_OR_NULL(test, table);
+		msi_table_free(table);
+		KUNIT_EXPECT_EQ(test, create_teardowns, i);
+		if (i == 1)
+			group = devres_open_group(ctx->dev, NULL, GFP_KERNEL);
+	}
+	KUNIT_ASSERT_NOT_NULL(test, group);
+	KUNIT_EXPECT_EQ(test, devres_release_group(ctx->dev, group), 0);
 	create_choosy_done(test, &info);
 }
 
@@ -510,6 +593,8 @@ static struct kunit_case mtt_create_cases[] = {
 	KUNIT_CASE(create_refused_by_parent),
 	KUNIT_CASE(create_keeps_callbacks),
 	KUNIT_CASE(create_asks_for_room),
+	KUNIT_CASE(create_tells_parent),
+	KUNIT_CASE(create_leaves_nothing),
 	KUNIT_CASE(create_uses_given_parent),
 	KUNIT_CASE(create_same_name_twice),
 	KUNIT_CASE(create_same_name_on_other_device),

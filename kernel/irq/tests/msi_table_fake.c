@@ -105,6 +105,12 @@ struct msi_fake_parent {
 	atomic_t		fail_activate;
 };
 
+/* Its interrupts are masked there as long as they are not in use. */
+static bool fake_masks(const struct msi_fake_parent *parent)
+{
+	return parent->flags & (MSI_FAKE_MASK_PARENT | MSI_FAKE_STARTUP_PARENT);
+}
+
 static bool fake_count_down(atomic_t *count)
 {
 	return !atomic_dec_if_positive(count);
@@ -222,7 +228,7 @@ static struct msi_fake_irq *fake_alloc_irq(struct msi_fake_parent *parent)
 	refcount_set(&irq->users, 1);
 	init_completion(&irq->unused);
 	irq->replay = IRQ_WORK_INIT_HARD(fake_irq_replay);
-	irq->masked = parent->flags & (MSI_FAKE_MASK_PARENT | MSI_FAKE_STARTUP_PARENT);
+	irq->masked = fake_masks(parent);
 
 	if (!atomic_add_unless(&parent->live, 1, parent->capacity))
 		return ERR_PTR(-ENOSPC);
@@ -312,6 +318,8 @@ static void fake_domain_deactivate(struct irq_domain *domain, struct irq_data *d
 {
 	struct msi_fake_irq *irq = irq_data_get_irq_chip_data(data);
 
+	/* Hardware would be asked for a message which it does not have any more. */
+	WARN_ON(fake_masks(irq->parent) && !irq->masked);
 	WRITE_ONCE(irq->active, false);
 	atomic_set(&irq->pending, 0);
 }
@@ -805,6 +813,8 @@ static void fake_slow_unlock(struct msi_table *table)
 	unsigned long label;
 
 	might_sleep();
+	if (!fake_bus_locked(store))
+		atomic_inc(&store->bad);
 	xa_for_each(&store->slots, label, slot) {
 		guard(raw_spinlock_irqsave)(&slot->lock);
 		fake_flush(slot);
@@ -1071,8 +1081,8 @@ EXPORT_SYMBOL_GPL(msi_fake_store_calls);
  * A message op without the lock of the interrupt descriptor or with interrupts
  * on, an op on a slot which is not set up, an all-zero message written to a
  * slot which is not masked, a message written or cleared behind a slow bus which
- * is not locked, init_vector or exit_vector called twice, or they or lock called
- * where it may not sleep. A good test ends with none.
+ * is not locked, unlock without lock, init_vector or exit_vector called twice, or they
+ * or lock called where it may not sleep. A good test ends with none.
  *
  * Context: Any.
  *

@@ -31,7 +31,9 @@ static void irq_no_message_before_request(struct kunit *test)
 	struct msi_vector *vector = mtt_alloc(test, 2);
 	struct msi_msg msg;
 
+	memset(&msg, 0xff, sizeof(msg));
 	KUNIT_EXPECT_EQ(test, msi_vector_get_msg(vector, &msg), -EAGAIN);
+	KUNIT_EXPECT_TRUE(test, mtt_msg_equal(msg, (struct msi_msg) { }));
 	KUNIT_EXPECT_EQ(test, mtt_fire(test, 2), -EAGAIN);
 	KUNIT_EXPECT_EQ(test, mtt_slot(test, 2).writes, 0);
 	if (ctx->ops.mask)
@@ -212,6 +214,55 @@ static void irq_shared_or_not(struct kunit *test)
 		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 0);
 	}
 	mtt_expect_empty(test);
+}
+
+/* Two vectors which share a handler each know who else there is. */
+static void irq_shared_by_two(struct kunit *test)
+{
+	struct mtt_hits *both = mtt_new_hits(test), *hits[2];
+	struct msi_vector *vectors[2];
+
+	mtt_create(test, MTT_SIZE);
+	for (int i = 0; i < 2; i++) {
+		hits[i] = mtt_new_hits(test);
+		vectors[i] = mtt_alloc(test, i);
+		KUNIT_ASSERT_EQ(test, irq_request_shared(vectors[i], both), 0);
+		KUNIT_ASSERT_EQ(test, irq_request_shared(vectors[i], hits[i]), 0);
+	}
+	for (int i = 0; i < 2; i++) {
+		msi_vector_free_handler(vectors[i], both);
+		atomic_set(&hits[i]->hard, 0);
+		mtt_expect_delivery(test, i, hits[i]);
+		kunit_warning_suppress(test) {
+			msi_vector_free_irq(vectors[i]);
+			KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 0);
+		}
+		KUNIT_EXPECT_EQ(test, mtt_fire(test, i), -EAGAIN);
+	}
+}
+
+/* What the driver told irqbalance goes with its handler. */
+static void irq_drops_hint(struct kunit *test)
+{
+#ifdef CONFIG_SMP
+	struct msi_vector *vector;
+	struct irq_desc *desc;
+
+	mtt_create(test, MTT_SIZE);
+	vector = mtt_alloc(test, 2);
+	desc = irq_to_desc(msi_vector_irq(vector));
+	mtt_request(test, vector);
+	KUNIT_ASSERT_EQ(test, irq_update_affinity_hint(msi_vector_irq(vector), cpumask_of(0)), 0);
+	KUNIT_EXPECT_PTR_EQ(test, desc->affinity_hint, cpumask_of(0));
+	kunit_warning_suppress(test) {
+		msi_vector_free_irq(vector);
+		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 0);
+	}
+	KUNIT_EXPECT_NULL(test, desc->affinity_hint);
+	mtt_expect_delivery(test, 2, mtt_request(test, vector));
+#else
+	kunit_skip(test, "needs CONFIG_SMP");
+#endif
 }
 
 /* The name is the vector's own, whatever becomes of what it was made of. */
@@ -486,6 +537,8 @@ static struct kunit_case mtt_irq_cases[] = {
 	KUNIT_CASE(irq_request_twice),
 	KUNIT_CASE(irq_shared),
 	KUNIT_CASE(irq_shared_or_not),
+	KUNIT_CASE(irq_shared_by_two),
+	KUNIT_CASE(irq_drops_hint),
 	KUNIT_CASE(irq_name),
 	KUNIT_CASE_PARAM(irq_request_fails, mtt_variant_gen_params),
 	KUNIT_CASE(irq_threaded),

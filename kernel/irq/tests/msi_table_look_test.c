@@ -6,6 +6,8 @@
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/irq.h>
+#include <linux/irqdesc.h>
+#include <linux/irqdomain.h>
 #include <linux/limits.h>
 #include <linux/mm.h>
 #include <linux/moduleparam.h>
@@ -198,19 +200,33 @@ static struct vfsmount *look_mount(struct kunit *test, const char *name)
 	return mnt;
 }
 
-/* A file which can be read to user space only, to @text */
-static void look_seq_show(struct seq_file *m, char *text, size_t size)
+/*
+ * A file which can be read to user space only, to @text, at once or in pieces. Returns how
+ * many of them it has.
+ */
+static unsigned int look_seq_show(struct seq_file *m, char *text, size_t size, bool in_pieces)
 {
+	unsigned int pieces = 0;
 	loff_t pos = 0;
 	void *v;
 
 	m->buf = text;
 	m->size = size;
-	for (v = m->op->start(m, &pos); v; v = m->op->next(m, v, &pos))
-		m->op->show(m, v);
-	m->op->stop(m, v);
+	m->count = 0;
+	do {
+		v = m->op->start(m, &pos);
+		while (v) {
+			m->op->show(m, v);
+			pieces++;
+			v = m->op->next(m, v, &pos);
+			if (in_pieces)
+				break;
+		}
+		m->op->stop(m, v);
+	} while (v);
 	m->buf[m->count] = '\0';
 	m->buf = NULL;
+	return pieces;
 }
 
 /* One vector is in use, and another one has no handler. */
@@ -222,7 +238,7 @@ static void look_in_debugfs(struct kunit *test)
 	struct msi_vector *idle = mtt_alloc(test, 2), *used = mtt_alloc(test, 5);
 	unsigned int irq = msi_vector_irq(used);
 	struct msi_msg msg;
-	char *path, *text, *want;
+	char *path, *text, *want, *domain;
 	struct file *file;
 
 	mtt_expect_delivery(test, 5, mtt_request(test, used));
@@ -244,13 +260,26 @@ static void look_in_debugfs(struct kunit *test)
 
 	file = file_open_root_mnt(debugfs, path, O_RDONLY, 0);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, file);
-	look_seq_show(file->private_data, text, PAGE_SIZE);
+	for (int in_pieces = 0; in_pieces < 2; in_pieces++) {
+		unsigned int pieces = look_seq_show(file->private_data, text, PAGE_SIZE, in_pieces);
+
+		/* The head, and no label where there is nothing */
+		KUNIT_EXPECT_LE(test, pieces, 4);
+		KUNIT_EXPECT_STREQ(test, text, want);
+	}
 	fput(file);
-	KUNIT_EXPECT_STREQ(test, text, want);
+	KUNIT_EXPECT_STREQ(test, irq_to_desc(irq)->dev_name, dev_name(ctx->dev));
+
+	domain = look_printf(test, "irq/domains/%s", irq_get_irq_data(irq)->domain->name);
+	file = file_open_root_mnt(debugfs, domain, O_RDONLY, 0);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, file);
+	fput(file);
 
 	msi_table_free(ctx->table);
 	ctx->table = NULL;
 	KUNIT_EXPECT_PTR_EQ(test, file_open_root_mnt(debugfs, path, O_RDONLY, 0),
+			    ERR_PTR(-ENOENT));
+	KUNIT_EXPECT_PTR_EQ(test, file_open_root_mnt(debugfs, domain, O_RDONLY, 0),
 			    ERR_PTR(-ENOENT));
 }
 

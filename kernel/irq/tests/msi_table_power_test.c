@@ -199,6 +199,36 @@ static void power_restore(struct kunit *test)
 	power_expect_works(test, batch);
 }
 
+/* What an operation of the device wipes is restored entry by entry. */
+static void power_restore_vector(struct kunit *test)
+{
+	struct msi_fake_slot before[POWER_STATES], other;
+	struct mtt_batch *batch;
+	struct msi_vector *vector;
+
+	mtt_create(test, MTT_SIZE);
+	vector = mtt_alloc(test, 20);
+	mtt_request(test, vector);
+	batch = power_setup(test);
+	for (unsigned int i = 0; i < POWER_STATES; i++)
+		before[i] = mtt_slot(test, i);
+	other = mtt_slot(test, 20);
+	msi_fake_store_wipe(((struct mtt_ctx *)test->priv)->store);
+	for (unsigned int i = 0; i < POWER_STATES; i++) {
+		struct msi_fake_slot after;
+
+		msi_vector_restore(batch->vectors[i]);
+		after = mtt_slot(test, i);
+		KUNIT_EXPECT_TRUE(test, mtt_msg_equal(before[i].msg, after.msg));
+		KUNIT_EXPECT_EQ(test, before[i].masked, after.masked);
+	}
+	KUNIT_EXPECT_EQ(test, mtt_slot(test, 20).writes, other.writes);
+	KUNIT_EXPECT_FALSE(test, mtt_msg_valid(mtt_slot(test, 20).msg));
+	msi_vector_restore(vector);
+	mtt_expect_armed(test, vector);
+	power_expect_works(test, batch);
+}
+
 /* CPUs go offline in suspend when the devices are suspended already. */
 static void power_moved_while_off(struct kunit *test)
 {
@@ -386,6 +416,7 @@ static struct kunit_case mtt_power_cases[] = {
 	KUNIT_CASE_PARAM(power_off_is_left_alone, mtt_variant_gen_params),
 	KUNIT_CASE_PARAM(power_restored_before, mtt_variant_gen_params),
 	KUNIT_CASE_PARAM(power_restore, mtt_variant_gen_params),
+	KUNIT_CASE_PARAM(power_restore_vector, mtt_variant_gen_params),
 	KUNIT_CASE_PARAM(power_moved_while_off, mtt_variant_gen_params),
 	KUNIT_CASE_PARAM(power_restore_empty, mtt_variant_gen_params),
 	KUNIT_CASE(power_runtime_suspended),

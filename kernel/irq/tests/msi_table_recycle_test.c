@@ -5,6 +5,7 @@
 #include <linux/bitmap.h>
 #include <linux/bitops.h>
 #include <linux/bits.h>
+#include <linux/completion.h>
 #include <linux/cpumask.h>
 #include <linux/delay.h>
 #include <linux/device.h>
@@ -413,6 +414,14 @@ static void recycle_dirty(struct kunit *test, struct msi_vector *vector)
 	KUNIT_EXPECT_STREQ(test, desc->name, "recycle");
 }
 
+/* How often the slot was told to be silent */
+static unsigned int recycle_silences(struct kunit *test, u32 label)
+{
+	struct msi_fake_slot slot = mtt_slot(test, label);
+
+	return slot.masks + slot.clears + slot.writes;
+}
+
 /* Nobody who has a recycled interrupt can know what it was before. */
 static void recycle_like_new(struct kunit *test)
 {
@@ -422,6 +431,7 @@ static void recycle_like_new(struct kunit *test)
 	struct recycle_view *fresh = recycle_look(test, irq);
 	struct mtt_hits *hits = mtt_new_hits(test);
 	struct irq_desc *desc = recycle_desc(irq);
+	unsigned int silences;
 	struct msi_msg msg;
 
 	/* With a handler, without one, with both */
@@ -436,8 +446,11 @@ static void recycle_like_new(struct kunit *test)
 		KUNIT_EXPECT_NULL(test, desc->dir);
 #endif
 
+		silences = recycle_silences(test, 2);
 		vector = recycle_again(test, 2, true);
 		KUNIT_ASSERT_EQ(test, msi_vector_irq(vector), irq);
+		/* The device may have put anything there meanwhile. */
+		KUNIT_EXPECT_GT(test, recycle_silences(test, 2), silences);
 		recycle_compare(test, fresh, recycle_look(test, irq));
 		KUNIT_EXPECT_EQ(test, msi_vector_get_msg(vector, &msg), -EAGAIN);
 		if (IS_ENABLED(CONFIG_SYSFS)) {
@@ -693,6 +706,48 @@ static void recycle_bounded(struct kunit *test)
 	}
 }
 
+/* Some of a batch can not be used again, and the others are. */
+static void recycle_some_of_batch(struct kunit *test)
+{
+	struct mtt_ctx *ctx = mtt_create(test, MTT_SIZE);
+
+	for (unsigned int i = 0; i < 3; i++) {
+		struct mtt_batch *batch = mtt_batch_alloc(test, 0, MSI_LABEL_ANY, 3);
+
+		/* As where the hardware sends it to a vCPU */
+		irqd_set_forwarded_to_vcpu(irq_get_irq_data(batch->irqs[i]));
+		mtt_batch_free(test, batch);
+		KUNIT_EXPECT_EQ(test, recycle_nr_parked(ctx->table), 2);
+		for (unsigned int j = 0; j < 3; j++)
+			KUNIT_EXPECT_EQ(test, recycle_label_parked(ctx->table, j), j != i);
+		KUNIT_EXPECT_FALSE(test, mtt_irq_exists(batch->irqs[i]));
+		mtt_batch_expect_gone(test, batch);
+	}
+}
+
+#define RECYCLE_MAX_PARKED	4096
+
+/* However many the administrator allows for each, there are no more of all tables. */
+static void recycle_bounded_together(struct kunit *test)
+{
+	const struct msi_vector_request req = { .highest = MSI_LABEL_ANY };
+	const unsigned int nr = RECYCLE_MAX_PARKED + 4;
+	struct msi_vector **vectors;
+	struct mtt_ctx *ctx;
+
+	mtt_limit_parked(test, nr);
+	ctx = mtt_create_on(test, 0, nr, 0);
+	vectors = kunit_kcalloc(test, nr, sizeof(*vectors), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, vectors);
+	KUNIT_ASSERT_EQ(test, nr, msi_table_alloc_vectors(ctx->table, &req, nr, nr, vectors));
+	/* No table has any now. */
+	KUNIT_EXPECT_EQ(test, msi_fake_parent_live(ctx->parent), nr);
+	msi_table_free_vectors(ctx->table, vectors, nr);
+	KUNIT_EXPECT_EQ(test, recycle_nr_parked(ctx->table), RECYCLE_MAX_PARKED);
+	KUNIT_EXPECT_EQ(test, msi_fake_parent_live(ctx->parent), 0);
+	KUNIT_EXPECT_EQ(test, recycle_nr_parked(ctx->table), 0);
+}
+
 /* What one table has parked is not missed by another one. */
 static void recycle_given_to_other_table(struct kunit *test)
 {
@@ -741,8 +796,10 @@ static void recycle_given_to_other_table(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, msi_fake_store_bad_context(info.data), 0);
 }
 
-/* A failure of the parent is one, if there was nothing to give back. */
 static void recycle_no_message(struct msi_desc *desc, struct msi_msg *msg) { }
+
+static unsigned int recycle_asked;
+static int recycle_hungry_error;
 
 /* A domain which has nothing as long as vectors are parked */
 static int recycle_hungry_alloc(struct irq_domain *domain, unsigned int virq,
@@ -750,8 +807,9 @@ static int recycle_hungry_alloc(struct irq_domain *domain, unsigned int virq,
 {
 	struct mtt_ctx *ctx = domain->host_data;
 
+	recycle_asked++;
 	if (recycle_nr_parked(ctx->table))
-		return -ENOSPC;
+		return recycle_hungry_error;
 	irq_domain_set_hwirq_and_chip(domain, virq, 0, &dummy_irq_chip, NULL);
 	return 0;
 }
@@ -771,8 +829,8 @@ static const struct irq_domain_ops recycle_hungry_ops = {
 static void recycle_given_to_no_table(struct kunit *test)
 {
 	struct mtt_ctx *ctx = mtt_create_on(test, MTT_SIZE, 8, 0);
+	static const int errors[] = { -EINVAL, -ENOSPC, -ENOMEM };
 	struct irq_domain *domain;
-	int virq;
 
 	mtt_batch_free(test, mtt_batch_alloc(test, 0, MSI_LABEL_ANY, 8));
 	KUNIT_EXPECT_EQ(test, recycle_nr_parked(ctx->table), 8);
@@ -784,16 +842,114 @@ static void recycle_given_to_no_table(struct kunit *test)
 
 	domain = irq_domain_create_linear(NULL, 1, &recycle_hungry_ops, ctx);
 	KUNIT_ASSERT_NOT_NULL(test, domain);
-	mtt_batch_free(test, mtt_batch_alloc(test, 0, MSI_LABEL_ANY, 8));
-	KUNIT_EXPECT_EQ(test, recycle_nr_parked(ctx->table), 8);
-	virq = irq_domain_alloc_irqs(domain, 1, NUMA_NO_NODE, NULL);
-	KUNIT_EXPECT_GT(test, virq, 0);
-	KUNIT_EXPECT_EQ(test, recycle_nr_parked(ctx->table), 0);
-	if (virq > 0)
-		irq_domain_free_irqs(virq, 1);
+	for (unsigned int i = 0; i < ARRAY_SIZE(errors); i++) {
+		bool scarce = errors[i] != -EINVAL;
+		int virq;
+
+		mtt_batch_free(test, mtt_batch_alloc(test, 0, MSI_LABEL_ANY, 8));
+		KUNIT_EXPECT_EQ(test, recycle_nr_parked(ctx->table), 8);
+		recycle_hungry_error = errors[i];
+		recycle_asked = 0;
+		virq = irq_domain_alloc_irqs(domain, 1, NUMA_NO_NODE, NULL);
+		KUNIT_EXPECT_EQ(test, virq > 0, scarce);
+		KUNIT_EXPECT_EQ(test, recycle_asked, 1 + scarce);
+		KUNIT_EXPECT_EQ(test, recycle_nr_parked(ctx->table), scarce ? 0 : 8);
+		if (virq > 0)
+			irq_domain_free_irqs(virq, 1);
+	}
 	irq_domain_remove(domain);
 }
 
+static struct msi_table *recycle_wanted_from;
+
+static int recycle_short_alloc(struct irq_domain *domain, unsigned int virq, unsigned int n,
+			       void *arg)
+{
+	if (recycle_nr_parked(recycle_wanted_from))
+		return recycle_hungry_error;
+	return mtt_parent_ops->alloc(domain, virq, n, arg);
+}
+
+/* Whatever its parent calls it when something is missing, and nothing else */
+static void recycle_parent_is_short(struct kunit *test)
+{
+	struct mtt_ctx *ctx = mtt_create(test, MTT_SIZE);
+	static const int errors[] = { -ENOSPC, -ENOMEM, -EINVAL };
+	static const u32 labels[] = { 5 };
+	unsigned int irq;
+
+	recycle_wanted_from = ctx->table;
+	mtt_replace_alloc(test, recycle_short_alloc);
+	for (unsigned int i = 0; i < ARRAY_SIZE(errors); i++) {
+		bool scarce = errors[i] != -EINVAL;
+
+		recycle_park(test, labels, 1, &irq);
+		recycle_hungry_error = errors[i];
+		if (scarce)
+			mtt_alloc(test, 10 + i);
+		else
+			KUNIT_EXPECT_EQ(test, mtt_alloc_error(test, 10 + i, 10 + i), errors[i]);
+		KUNIT_EXPECT_EQ(test, recycle_nr_parked(ctx->table), !scarce);
+	}
+}
+
+static int recycle_active_alloc(struct irq_domain *domain, unsigned int virq, unsigned int n,
+				void *arg)
+{
+	int ret = mtt_parent_ops->alloc(domain, virq, n, arg);
+
+	if (!ret)
+		irqd_set_activated(irq_get_irq_data(virq));
+	return ret;
+}
+
+/* It has more than a reservation from the beginning. */
+static void recycle_not_if_active(struct kunit *test)
+{
+	struct mtt_ctx *ctx = mtt_create(test, MTT_SIZE);
+	struct msi_vector *vector;
+	unsigned int irq;
+
+	mtt_replace_alloc(test, recycle_active_alloc);
+	vector = mtt_alloc(test, 2);
+	irq = msi_vector_irq(vector);
+	msi_table_free_vector(ctx->table, vector);
+	KUNIT_EXPECT_EQ(test, recycle_nr_parked(ctx->table), 0);
+	KUNIT_EXPECT_FALSE(test, mtt_irq_exists(irq));
+}
+
+static struct completion recycle_freeing;
+
+static void recycle_slow_free(struct irq_domain *domain, unsigned int virq, unsigned int n)
+{
+	complete(&recycle_freeing);
+	msleep(RECYCLE_QUIET_MS);
+	mtt_parent_ops->free(domain, virq, n);
+}
+
+static void recycle_trim_step(struct mtt_racer *racer)
+{
+	msi_fake_parent_live(racer->ctx->parent);
+}
+
+/* Who wants a label whose interrupt is being given back waits for that. */
+static void recycle_waits(struct kunit *test)
+{
+	static const u32 labels[] = { 5 };
+	struct mtt_racer *racer;
+	unsigned int irq;
+
+	mtt_create(test, MTT_SIZE);
+	init_completion(&recycle_freeing);
+	mtt_replace_free(test, recycle_slow_free);
+	recycle_park(test, labels, 1, &irq);
+	racer = mtt_start_racer(test, recycle_trim_step, NULL);
+	wait_for_completion(&recycle_freeing);
+	mtt_alloc(test, 5);
+	mtt_finish_racer(test, racer);
+}
+
+/* A failure of the parent is one, if there was nothing to give back. */
 static void recycle_parent_fails(struct kunit *test)
 {
 	struct mtt_ctx *ctx = mtt_create(test, MTT_SIZE);
@@ -909,11 +1065,6 @@ static void recycle_goes_with_table(struct kunit *test)
 	}
 }
 
-static void recycle_trim_step(struct mtt_racer *racer)
-{
-	msi_fake_parent_live(racer->ctx->parent);
-}
-
 /* Labels of vectors which are being given back are free all the time. */
 static void recycle_never_busy(struct kunit *test)
 {
@@ -995,8 +1146,11 @@ static void recycle_sysfs_fails(struct kunit *test)
 		kunit_skip(test, "needs sysfs");
 	recycle_park(test, labels, 1, &irq);
 
+	/* What is new neither, and what it had of the parent goes back. */
 	msi_irqs_set_closed(ctx->dev, true);
 	KUNIT_EXPECT_LT(test, mtt_alloc_error(test, 5, 5), 0);
+	KUNIT_EXPECT_LT(test, mtt_alloc_error(test, 6, 6), 0);
+	KUNIT_EXPECT_FALSE(test, mtt_slot(test, 6).inited);
 	msi_irqs_set_closed(ctx->dev, false);
 	KUNIT_EXPECT_EQ(test, recycle_nr_parked(ctx->table), 1);
 	recycle_expect_parked(test, 5, irq);
@@ -1515,9 +1669,14 @@ static struct kunit_case mtt_recycle_cases[] = {
 	KUNIT_CASE_PARAM(recycle_not_behind_slow_bus, mtt_variant_gen_params),
 	KUNIT_CASE_PARAM(recycle_not_restored, recycle_gen_params),
 	KUNIT_CASE_PARAM(recycle_bounded, recycle_gen_params),
+	KUNIT_CASE(recycle_some_of_batch),
+	KUNIT_CASE_SLOW(recycle_bounded_together),
 	KUNIT_CASE(recycle_given_to_other_table),
 	KUNIT_CASE(recycle_given_to_no_table),
 	KUNIT_CASE(recycle_parent_fails),
+	KUNIT_CASE(recycle_parent_is_short),
+	KUNIT_CASE(recycle_not_if_active),
+	KUNIT_CASE(recycle_waits),
 	KUNIT_CASE(recycle_shrinks),
 	KUNIT_CASE(recycle_trims_many),
 	KUNIT_CASE(recycle_reclaimed),

@@ -8,6 +8,7 @@
 #include <linux/device.h>
 #include <linux/interrupt.h>
 #include <linux/irq.h>
+#include <linux/irqdomain.h>
 #include <linux/irqflags.h>
 #include <linux/kernfs.h>
 #include <linux/kthread.h>
@@ -118,6 +119,73 @@ void mtt_unbind(struct kunit *test)
 	ctx->dev = NULL;
 }
 
+const struct irq_domain_ops *mtt_parent_ops;
+static int (*mtt_alloc_instead)(struct irq_domain *domain, unsigned int virq, unsigned int n,
+				void *arg);
+static void (*mtt_free_instead)(struct irq_domain *domain, unsigned int virq, unsigned int n);
+
+static int mtt_parent_alloc(struct irq_domain *domain, unsigned int virq, unsigned int n,
+			    void *arg)
+{
+	return mtt_alloc_instead(domain, virq, n, arg);
+}
+
+static void mtt_parent_free(struct irq_domain *domain, unsigned int virq, unsigned int n)
+{
+	mtt_free_instead(domain, virq, n);
+}
+
+static int mtt_parent_activate(struct irq_domain *domain, struct irq_data *data, bool reserve)
+{
+	return mtt_parent_ops->activate(domain, data, reserve);
+}
+
+static void mtt_parent_deactivate(struct irq_domain *domain, struct irq_data *data)
+{
+	mtt_parent_ops->deactivate(domain, data);
+}
+
+static const struct irq_domain_ops mtt_replaced_ops = {
+	.alloc		= mtt_parent_alloc,
+	.free		= mtt_parent_free,
+	.activate	= mtt_parent_activate,
+	.deactivate	= mtt_parent_deactivate,
+};
+
+static void mtt_replace_ops(struct kunit *test)
+{
+	struct mtt_ctx *ctx = test->priv;
+	struct irq_domain *domain = msi_fake_parent_domain(ctx->parent);
+
+	mtt_parent_ops = domain->ops;
+	mtt_alloc_instead = domain->ops->alloc;
+	mtt_free_instead = domain->ops->free;
+	domain->ops = &mtt_replaced_ops;
+}
+
+static void mtt_restore_ops(struct mtt_ctx *ctx)
+{
+	struct irq_domain *domain = msi_fake_parent_domain(ctx->parent);
+
+	if (domain->ops == &mtt_replaced_ops)
+		domain->ops = mtt_parent_ops;
+}
+
+void mtt_replace_alloc(struct kunit *test, int (*alloc)(struct irq_domain *domain,
+							unsigned int virq, unsigned int n,
+							void *arg))
+{
+	mtt_replace_ops(test);
+	mtt_alloc_instead = alloc;
+}
+
+void mtt_replace_free(struct kunit *test, void (*free)(struct irq_domain *domain,
+						       unsigned int virq, unsigned int n))
+{
+	mtt_replace_ops(test);
+	mtt_free_instead = free;
+}
+
 void mtt_exit(struct kunit *test)
 {
 	struct mtt_ctx *ctx = test->priv;
@@ -127,6 +195,7 @@ void mtt_exit(struct kunit *test)
 
 	if (ctx->dev)
 		mtt_unbind(test);
+	mtt_restore_ops(ctx);
 	KUNIT_EXPECT_EQ(test, msi_fake_parent_live(ctx->parent), 0);
 	KUNIT_EXPECT_EQ(test, msi_fake_store_bad_context(ctx->store), 0);
 }

@@ -23,6 +23,8 @@
 #define MTT_NR_VARIANTS	8
 #define MTT_BATCH_MAX	40
 
+struct irq_domain;
+struct irq_domain_ops;
 struct task_struct;
 
 /**
@@ -139,6 +141,15 @@ struct msi_table_info mtt_info(struct mtt_ctx *ctx);
 struct mtt_ctx *mtt_create(struct kunit *test, u32 size);
 struct mtt_ctx *mtt_create_on(struct kunit *test, u32 size, unsigned int capacity,
 			      unsigned int flags);
+
+/* What the irq core calls instead of the parent of a test, until its end, and what it is */
+extern const struct irq_domain_ops *mtt_parent_ops;
+void mtt_replace_alloc(struct kunit *test, int (*alloc)(struct irq_domain *domain,
+							unsigned int virq, unsigned int n,
+							void *arg));
+void mtt_replace_free(struct kunit *test, void (*free)(struct irq_domain *domain,
+						       unsigned int virq, unsigned int n));
+
 long mtt_create_error(struct kunit *test, const struct msi_table_info *info);
 void mtt_expect_creatable(struct kunit *test);
 
