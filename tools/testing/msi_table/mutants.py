@@ -45,7 +45,7 @@ C_TESTS = ('fake', 'RUN=kunit kunit.filter_glob=msi_table*', 'uml')
 FAIL_TESTS = ('fail', f'RUN=fail FAIL={suites.FAIL_SUITE} kunit.autorun=0', 'uml')
 RUST_TESTS = ('rust', 'RUN=kunit kunit.filter_glob=rust_*', 'uml')
 PCI_TESTS = ('pci', 'RUN=kunit kunit.filter_glob=*msi_*pci*', 'qemu')
-PLAIN_TESTS = ('plain', 'RUN=kunit kunit.filter_glob=msi_table_[dmw]*', 'qemu')
+PLAIN_TESTS = ('plain', 'RUN=kunit kunit.filter_glob=msi_table_[dmpw][!c]*', 'qemu')
 STAGES = {'kernel': [C_TESTS, FAIL_TESTS, RUST_TESTS, PCI_TESTS, PLAIN_TESTS],
           'drivers': [PCI_TESTS, PLAIN_TESTS],
           'rust': [RUST_TESTS, PCI_TESTS]}
@@ -177,13 +177,14 @@ def killer(builds, mutant, timeouts):
 
 
 def equivalents():
-    """What the list says of a mutant, without its line: why it is none."""
-    reasons = {}
+    """What the list says of mutants, without their lines: why they are none."""
+    reasons, names = {}, []
     for line in EQUIVALENT.read_text().splitlines():
         if line.startswith('\t'):
-            reasons[mutant] = line.strip()
+            reasons.update(dict.fromkeys(names, line.strip()))
+            names = []
         elif line and not line.startswith('#'):
-            mutant = line
+            names.append(line)
     return reasons
 
 

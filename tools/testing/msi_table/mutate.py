@@ -62,7 +62,9 @@ LOCKS = {'mutex': MUTEX, 'spinlock': SPIN, 'raw_spinlock': RAW,
          'rwsem_read': RWSEM, 'rwsem_write': RWSEM}
 
 STRING = r'"(?:\\.|[^"\\])*"'
-C_BLANK = re.compile(r'//[^\n]*|/\*.*?\*/|^[ \t]*#(?:\\\n|[^\n])*|'
+# What none of the kernels compiles, only Arm has it
+C_ELSEWHERE = r'^#ifdef CONFIG_IRQ_MSI_IOMMU$.*?^#endif$'
+C_BLANK = re.compile(rf'{C_ELSEWHERE}|//[^\n]*|/\*.*?\*/|^[ \t]*#(?:\\\n|[^\n])*|'
                      rf"{STRING}|'(?:\\.|[^'\\\n])+'", re.DOTALL | re.MULTILINE)
 RUST_BLANK = re.compile(r'//[^\n]*|/\*.*?\*/|'
                         rf'#!?\[(?:{STRING}|\[[^\]]*\]|[^\[\]"])*\]|'
