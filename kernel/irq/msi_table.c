@@ -49,7 +49,7 @@ static int msi_table_devres_match(struct device *dev, void *res, void *data)
  *
  * Context: May sleep.
  *
- * Return: 0, %-EEXIST when the device has a table of this kind and name, or %-ENOMEM
+ * Return: 0, %-EEXIST when the device has a table of this name, or %-ENOMEM
  */
 int msi_table_register(struct msi_table *table)
 {
@@ -63,8 +63,7 @@ int msi_table_register(struct msi_table *table)
 
 	guard(mutex)(&msi_tables_mutex);
 	list_for_each_entry(other, &msi_tables, node) {
-		if (other->dev == dev && other->backend == table->backend &&
-		    !strcmp(other->name, table->name))
+		if (other->dev == dev && !strcmp(other->name, table->name))
 			return -EEXIST;
 	}
 

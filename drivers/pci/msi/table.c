@@ -209,6 +209,7 @@ static int pci_table_choose(struct pci_msi_table *ptable, unsigned int kinds)
  *
  * * %-EINVAL - @flags is empty or unknown
  * * %-EBUSY - MSI or MSI-X is in use, by a table or in the legacy way
+ * * %-EEXIST - the device has a store whose name is "PCI"
  * * %-ENODEV - the function has nothing of the kind, it is disabled, or there is
  *   no MSI domain
  * * %-EOPNOTSUPP - the MSI domain does not support it

@@ -432,6 +432,9 @@ static void msi_table_pci_beside_ims(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, igb_command(igb), igb->command);
 	KUNIT_EXPECT_PTR_EQ(test, msi_allocate_table(&igb->pdev->dev, &info), ERR_PTR(-EEXIST));
 	msix = igb_create(test, MSI_TABLE_MSIX);
+	/* The name of the one which it has */
+	info.name = "PCI";
+	KUNIT_EXPECT_PTR_EQ(test, msi_allocate_table(&igb->pdev->dev, &info), ERR_PTR(-EEXIST));
 	info.name = "other";
 	ims[1] = msi_allocate_table(&igb->pdev->dev, &info);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, ims[1]);
