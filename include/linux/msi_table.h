@@ -141,8 +141,9 @@ struct msi_mmio_layout {
 
 /**
  * struct msi_table_info - Description of a device-specific message store
- * @name:	Name of the store, unique on the device. The interrupts appear
- *		as IMS-<name>-<device> in /proc/interrupts. Copied.
+ * @name:	Name of the store, unique among the tables of the device; that of its
+ *		PCI function has the name "PCI". The interrupts appear as
+ *		IMS-<name>-<device> in /proc/interrupts. Copied.
  * @ops:	Operations of the store, for as long as the table exists
  * @mmio:	Instead of @ops: where the store is, and how it looks like. Copied.
  *		The registers have to stay mapped as long as the table exists.

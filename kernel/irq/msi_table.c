@@ -23,6 +23,12 @@
 #define CREATE_TRACE_POINTS
 #include <trace/events/msi_table.h>
 
+#if IS_ENABLED(CONFIG_MSI_TABLE_KUNIT_TEST)
+EXPORT_TRACEPOINT_SYMBOL_GPL(msi_vector_alloc_failed);
+EXPORT_TRACEPOINT_SYMBOL_GPL(msi_vector_request);
+EXPORT_TRACEPOINT_SYMBOL_GPL(msi_vector_free);
+#endif
+
 /* All vectors of a table are freed in portions of this size. */
 #define MSI_TABLE_FREE_BATCH	32
 
@@ -107,6 +113,8 @@ void msi_table_unregister(struct msi_table *table)
 		list_del(&table->node);
 		msi_table_remove_debugfs(table);
 	}
+	/* A label for which there was no memory may have left empty nodes behind. */
+	xa_destroy(&table->labels);
 
 	/*
 	 * While the device is being unbound the resource can not be found any
@@ -796,6 +804,7 @@ int msi_vector_get_msg(const struct msi_vector *vector, struct msi_msg *msg)
 {
 	bool valid = false;
 
+	*msg = (struct msi_msg) { };
 	scoped_irqdesc_get_and_lock(msi_vector_desc(vector)->irq, 0)
 		valid = msi_vector_read_msg(vector, msg);
 	return valid ? 0 : -EAGAIN;

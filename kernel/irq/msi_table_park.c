@@ -40,9 +40,6 @@ EXPORT_SYMBOL_IF_KUNIT(msi_table_max_parked);
 module_param_named(max_parked, msi_table_max_parked, uint, 0644);
 MODULE_PARM_DESC(max_parked, "Free vectors which a table keeps for reuse, 0 for none");
 
-/* Of all tables together */
-#define MSI_TABLES_MAX_PARKED	4096
-
 static atomic_t msi_tables_parked;
 
 /* How many were given back, ever */
@@ -140,7 +137,8 @@ void msi_table_put_parked(struct msi_vector *vector)
  * msi_table_take_parked - Take a parked vector
  * @vector:	The vector, to be used again or freed
  *
- * Nobody must find its label free any more: the mark is the caller's.
+ * Leaves %XA_FREE_MARK to the caller, who clears it, or holds msi_table::trim_sem for
+ * writing, so that nobody looks for it.
  *
  * Context: With the lock of msi_table::labels held.
  */

@@ -217,13 +217,15 @@ static int alloc_failing(struct irq_domain *domain, unsigned int virq, unsigned 
 /* It is taken for one which can not do more at a time only where that may be the reason. */
 static void alloc_errors_of_parent(struct kunit *test)
 {
+	struct mtt_ctx *ctx = mtt_create(test, MTT_SIZE);
 	static const int errors[] = { -ENOSPC, -ENOMEM, -EINVAL };
 
-	mtt_create(test, MTT_SIZE);
 	mtt_replace_alloc(test, alloc_failing);
 	for (unsigned int i = 0; i < ARRAY_SIZE(errors); i++) {
 		struct mtt_batch *batch;
 
+		/* Nobody has anything that could be given back. */
+		KUNIT_EXPECT_EQ(test, msi_fake_parent_live(ctx->parent), 0);
 		alloc_asked = 0;
 		alloc_parent_error = errors[i];
 		KUNIT_EXPECT_EQ(test, mtt_alloc_error(test, 3, 3), errors[i]);

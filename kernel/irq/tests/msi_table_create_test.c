@@ -249,6 +249,11 @@ static struct irq_domain *create_choosy_parent(struct kunit *test)
 
 	ops = kunit_kzalloc(test, sizeof(*ops), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, ops);
+	create_replace = NULL;
+	create_prepare_error = 0;
+	create_unwanted = false;
+	create_flags = 0;
+	create_hwsize = 0;
 	create_parent_ops = domain->msi_parent_ops;
 	*ops = *create_parent_ops;
 	ops->init_dev_msi_info = create_init_dev_msi_info;
@@ -437,7 +442,6 @@ static void create_tells_parent(struct kunit *test)
 		ctx->ops = i ? msi_fake_store_ops_nomask : msi_fake_store_ops;
 		table = msi_allocate_table(ctx->dev, &info);
 		KUNIT_ASSERT_NOT_ERR_OR_NULL(test, table);
-		/* The device is prepared when all is known, and again for its interrupts. */
 		msi_table_free(table);
 		KUNIT_EXPECT_TRUE(test, create_flags & MSI_FLAG_IMS);
 		KUNIT_EXPECT_EQ(test, !!(create_flags & MSI_FLAG_NO_MASK), i);

@@ -250,7 +250,7 @@ static void irq_drops_hint(struct kunit *test)
 
 	mtt_create(test, MTT_SIZE);
 	vector = mtt_alloc(test, 2);
-	desc = irq_to_desc(msi_vector_irq(vector));
+	desc = mtt_irq_desc(msi_vector_irq(vector));
 	mtt_request(test, vector);
 	KUNIT_ASSERT_EQ(test, irq_update_affinity_hint(msi_vector_irq(vector), cpumask_of(0)), 0);
 	KUNIT_EXPECT_PTR_EQ(test, desc->affinity_hint, cpumask_of(0));
@@ -277,7 +277,7 @@ static void irq_name(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, 0, msi_vector_request_irq(vector, mtt_handler, NULL, IRQF_NO_THREAD,
 							mtt_new_hits(test), "dev%d-%s", 3, queue));
 	memset(queue, 'x', sizeof(queue) - 1);
-	desc = irq_to_desc(msi_vector_irq(vector));
+	desc = mtt_irq_desc(msi_vector_irq(vector));
 	KUNIT_EXPECT_STREQ(test, desc->action->name, "dev3-queue");
 }
 

@@ -157,6 +157,8 @@ static void mtt_replace_ops(struct kunit *test)
 	struct mtt_ctx *ctx = test->priv;
 	struct irq_domain *domain = msi_fake_parent_domain(ctx->parent);
 
+	if (domain->ops == &mtt_replaced_ops)
+		return;
 	mtt_parent_ops = domain->ops;
 	mtt_alloc_instead = domain->ops->alloc;
 	mtt_free_instead = domain->ops->free;

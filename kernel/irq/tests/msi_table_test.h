@@ -16,6 +16,7 @@
 
 #include <linux/atomic.h>
 #include <linux/interrupt.h>
+#include <linux/irq.h>
 #include <linux/types.h>
 
 #define MTT_CAPACITY	64
@@ -203,6 +204,14 @@ static inline void mtt_need_memory_as_mmio(struct kunit *test)
 {
 	if (IS_ENABLED(CONFIG_INDIRECT_IOMEM) && !IS_ENABLED(CONFIG_INDIRECT_IOMEM_FALLBACK))
 		kunit_skip(test, "memory can not be accessed like MMIO");
+}
+
+/* irq_to_desc() is not for modules. */
+static inline struct irq_desc *mtt_irq_desc(unsigned int irq)
+{
+	struct irq_data *data = irq_get_irq_data(irq);
+
+	return data ? irq_data_to_desc(data) : NULL;
 }
 
 /* Messages do not change with the affinity. */

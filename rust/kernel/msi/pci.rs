@@ -149,6 +149,7 @@ impl pci::Device<Bound> {
     ///
     /// - `EINVAL` if `kinds` is empty
     /// - `EBUSY` if MSI or MSI-X is in use
+    /// - `EEXIST` if the device has a store whose name is "PCI"
     /// - `ENODEV` if the function has nothing of the kind, it is disabled, or there is no MSI
     ///   domain
     /// - `EOPNOTSUPP` if the MSI domain does not support it

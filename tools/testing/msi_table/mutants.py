@@ -44,11 +44,15 @@ QUICK_BUILDS = [('uml-mutants-quick', 'kunit', 'uml', 'norust')]
 C_TESTS = ('fake', 'RUN=kunit kunit.filter_glob=msi_table*', 'uml')
 FAIL_TESTS = ('fail', f'RUN=fail FAIL={suites.FAIL_SUITE} kunit.autorun=0', 'uml')
 RUST_TESTS = ('rust', 'RUN=kunit kunit.filter_glob=rust_*', 'uml')
+MMIO_TESTS = ('mmio', 'RUN=kunit kunit.filter_glob=*msi_*mmio', 'qemu')
 PCI_TESTS = ('pci', 'RUN=kunit kunit.filter_glob=*msi_*pci*', 'qemu')
-PLAIN_TESTS = ('plain', 'RUN=kunit kunit.filter_glob=msi_table_[dmpw][!c]*', 'qemu')
-STAGES = {'kernel': [C_TESTS, FAIL_TESTS, RUST_TESTS, PCI_TESTS, PLAIN_TESTS],
-          'drivers': [PCI_TESTS, PLAIN_TESTS],
+MORE_TESTS = ('more', 'RUN=kunit kunit.filter_glob=msi_table_[dmpw][!c]*', 'qemu')
+STAGES = {'kernel/irq/msi_table_mmio': [MMIO_TESTS],
+          'kernel': [C_TESTS, FAIL_TESTS, RUST_TESTS, MMIO_TESTS, PCI_TESTS, MORE_TESTS],
+          'drivers': [PCI_TESTS, MORE_TESTS],
+          'rust/kernel/msi/mmio': [MMIO_TESTS],
           'rust': [RUST_TESTS, PCI_TESTS]}
+QUICK_STAGES = [C_TESTS, FAIL_TESTS]
 FAILED = re.compile(rb'^ *not ok ', re.MULTILINE)
 
 
@@ -162,11 +166,15 @@ def time_outs(builds, stages):
     return needs
 
 
+def stages_of(mutant, of):
+    """Those of a list of stages which can see it."""
+    return next([stage for stage in stages if stage in of]
+                for prefix, stages in STAGES.items() if mutant.path.startswith(prefix))
+
+
 def killer(builds, mutant, timeouts):
     """The name of the stage which sees it, or None."""
-    for stage in STAGES[mutant.path.partition('/')[0]]:
-        if stage not in timeouts:
-            continue
+    for stage in stages_of(mutant, timeouts):
         booted = boot(builds, mutant.number, stage, mutant.number,
                       timeouts[stage])
         (machine.LOGS / f'boot-mutant-{mutant.number}.log').unlink()
@@ -177,15 +185,14 @@ def killer(builds, mutant, timeouts):
 
 
 def equivalents():
-    """What the list says of mutants, without their lines: why they are none."""
-    reasons, names = {}, []
-    for line in EQUIVALENT.read_text().splitlines():
-        if line.startswith('\t'):
-            reasons.update(dict.fromkeys(names, line.strip()))
-            names = []
-        elif line and not line.startswith('#'):
-            names.append(line)
-    return reasons
+    """How often the list has a name, which is that of a mutant without its line."""
+    names = collections.Counter()
+    for block in EQUIVALENT.read_text().strip().split('\n\n'):
+        *lines, reason = block.splitlines()
+        if not reason.startswith(('\t', '#')):
+            sys.exit(f'no reason is given for: {reason}')
+        names.update(line for line in lines if line[0] not in '\t#')
+    return names
 
 
 def without_line(mutant):
@@ -198,28 +205,28 @@ def main(n, seed, quick=''):
     begin = time.monotonic()
     builds = QUICK_BUILDS if quick else BUILDS
     planted, n_dropped = build_all(builds)
-    reasons = equivalents()
-    unknown = set(reasons) - set(map(without_line, planted))
-    if unknown:
-        print('mutants.equivalent names what there is not:', *unknown, sep='\n')
+    none = equivalents()
+    there = collections.Counter(map(without_line, planted))
+    wrong = [f'{n} times, there are {there[name]}: {name}'
+             for name, n in none.items() if there[name] != n]
+    if wrong:
+        print('mutants.equivalent names', *wrong, sep='\n')
         return 1
     seed = int(seed) or random.randrange(1, 2**31)
-    if quick:
-        planted = [mutant for mutant in planted
-                   if mutant.path.startswith('kernel/')]
+    stages = QUICK_STAGES if quick else STAGES['kernel']
+    planted = [mutant for mutant in planted if stages_of(mutant, stages)]
     chosen = random.Random(seed).sample(planted, int(n) or len(planted))
-    todo = [mutant for mutant in chosen if without_line(mutant) not in reasons]
+    todo = [mutant for mutant in chosen if without_line(mutant) not in none]
     print(f'{len(planted)} mutants, {n_dropped} more do not compile; '
           f'{len(chosen)} are tried (N={len(chosen)} SEED={seed}), '
           f'{len(chosen) - len(todo)} of them are equivalent')
-    timeouts = time_outs(builds, [C_TESTS, FAIL_TESTS] if quick else
-                         STAGES['kernel'])
+    timeouts = time_outs(builds, stages)
 
     survivors = []
     counts = collections.defaultdict(collections.Counter)
     for mutant in chosen:
         counts[mutant.path]['tried'] += 1
-        counts[mutant.path]['equivalent'] += without_line(mutant) in reasons
+        counts[mutant.path]['equivalent'] += without_line(mutant) in none
     with concurrent.futures.ThreadPoolExecutor(test.JOBS) as pool:
         try:
             pending = {pool.submit(killer, builds, mutant, timeouts): mutant
@@ -238,8 +245,7 @@ def main(n, seed, quick=''):
             pool.shutdown(wait=False, cancel_futures=True)
             Boot.stop()
 
-    columns = ['tried', 'fake', 'fail', 'rust', 'pci', 'plain', 'equivalent',
-               'survived']
+    columns = ['tried', *(name for name, _, _ in stages), 'equivalent', 'survived']
     counts['all'] = sum(counts.values(), collections.Counter())
     report = [f'{"":30}' + ''.join(f'{name:>11}' for name in columns)]
     report += [f'{path:30}' + ''.join(f'{count[name]:11}' for name in columns)

@@ -427,12 +427,19 @@ static void msi_table_pci_beside_ims(struct kunit *test)
 	struct msi_vector *v;
 
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, store);
+	/* A name is that of one table, whichever was first. */
+	info.name = "PCI";
+	ims[0] = msi_allocate_table(&igb->pdev->dev, &info);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, ims[0]);
+	KUNIT_EXPECT_PTR_EQ(test, pci_allocate_msi_table(igb->pdev, MSI_TABLE_MSIX),
+			    ERR_PTR(-EEXIST));
+	msi_table_free(ims[0]);
+	info.name = "test";
 	ims[0] = msi_allocate_table(&igb->pdev->dev, &info);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, ims[0]);
 	KUNIT_EXPECT_EQ(test, igb_command(igb), igb->command);
 	KUNIT_EXPECT_PTR_EQ(test, msi_allocate_table(&igb->pdev->dev, &info), ERR_PTR(-EEXIST));
 	msix = igb_create(test, MSI_TABLE_MSIX);
-	/* The name of the one which it has */
 	info.name = "PCI";
 	KUNIT_EXPECT_PTR_EQ(test, msi_allocate_table(&igb->pdev->dev, &info), ERR_PTR(-EEXIST));
 	info.name = "other";

@@ -763,7 +763,7 @@ static void msi_table_pm_reset_locked(struct kunit *test)
 	pm_need_reset(test, pm);
 	pm_create_msix(test, pm);
 	v = pm->real.vectors[PM_PLAIN];
-	w.lock = &irq_to_desc(msi_vector_irq(v))->lock;
+	w.lock = &irq_data_to_desc(irq_get_irq_data(msi_vector_irq(v)))->lock;
 	msi_vector_watch(v, &w.watcher);
 	KUNIT_EXPECT_EQ(test, w.calls, 1);
 	KUNIT_EXPECT_EQ(test, 0, pci_reset_function(pm->igb.pdev));
