@@ -100,6 +100,22 @@ compile() {
 	touch "$build/analysed"
 }
 
+# What of ours is a module gets what the kernel exports, and no build here links one.
+# Some exports are made by macros, and KASAN has its own.
+modules() {
+	made='^(__asan_.*|__this_module|_dev_(err|info|warn)|get_random_u32|param_ops_.*)$'
+	of_modules=$(cd "$build" && find kernel/irq/tests drivers/pci/msi/tests samples/msi_table \
+		-name '.*.o.cmd' -exec grep -l -e -DMODULE {} + | sed 's,\.\([^/]*\)\.cmd$,\1,')
+	grep -rhoE 'EXPORT(_PER_CPU|_TRACEPOINT)?_SYMBOL[A-Z_]*\("?\w+' --include='*.[chS]' . |
+		sed 's/.*[("]//' | sort -u >"$build/exported"
+	cd "$build"
+	# shellcheck disable=SC2086
+	nm $of_modules | awk 'NF == 3 { print $3 }' | sort -u >defined
+	# shellcheck disable=SC2086
+	! nm -u $of_modules | awk '$1 == "U" { sub(/^__tracepoint_/, "", $2); print $2 }' |
+		sort -u | comm -23 - defined | comm -23 - exported | grep -vE "$made"
+}
+
 # The folders of what is ours, of which Kbuild builds what is configured
 cross() {
 	folders=$(printf '%s\n' $ours $patched | grep '^[^r].*\.c$' | grep -v '^arch/' |
@@ -132,6 +148,7 @@ if [ $# = 0 ]; then
 		python3 -B "$here/configure.py" "$build" \
 		base debug debug-qemu kunit test drivers check
 	run compile "W=1, sparse and clippy" compile
+	run modules "what modules need is exported" modules
 	run rustdoc "rustdoc" analyse_more rustdoc
 fi
 for arch; do

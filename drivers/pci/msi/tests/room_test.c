@@ -238,22 +238,15 @@ static void room_rebind(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, room_first(test, igb->pdev), first);
 }
 
-static int room_get_alias(struct pci_dev *pdev, u16 alias, void *data)
-{
-	*(struct pci_dev **)data = pdev;
-	return 0;
-}
-
 /* The next function after @from which sends with the id of a bridge, or NULL */
 static struct pci_dev *room_next_aliased(struct pci_dev *from)
 {
 	struct pci_dev *pdev = from;
 
 	while ((pdev = pci_get_device(0x1234, 0x11e8, pdev))) {
-		struct pci_dev *alias = pdev;
+		struct pci_dev *bridge = pci_upstream_bridge(pdev);
 
-		pci_for_each_dma_alias(pdev, room_get_alias, &alias);
-		if (alias != pdev)
+		if (bridge && pci_pcie_type(bridge) == PCI_EXP_TYPE_PCI_BRIDGE)
 			break;
 	}
 	return pdev;
