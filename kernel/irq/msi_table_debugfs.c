@@ -66,12 +66,6 @@ static void msi_table_show_vector(struct seq_file *m, struct msi_vector *vector)
 		struct irq_data *data = irq_desc_get_irq_data(scoped_irqdesc);
 		struct msi_msg msg;
 
-		/* The vector is just being freed, and its MSI descriptor with it. */
-		if (data->chip == &no_irq_chip ||
-		    (vector->table->backend->kind != MSI_TABLE_INTX &&
-		     irq_data_get_msi_desc(data) != msi_vector_desc(vector)))
-			return;
-
 		seq_printf(m, "%10u %6u ", vector->label, irq);
 		if (msi_vector_read_msg(vector, &msg))
 			seq_printf(m, "0x%016llx 0x%08x ", msi_msg_address(&msg), msg.data);
@@ -95,6 +89,7 @@ static int msi_table_seq_show(struct seq_file *m, void *v)
 
 	guard(spinlock)(&table->labels.xa_lock);
 	vector = xa_load(&table->labels, *pos - 1);
+	/* As long as the lock is held it keeps its interrupt. */
 	if (vector && vector->live)
 		msi_table_show_vector(m, vector);
 	return 0;
