@@ -214,13 +214,15 @@ static int alloc_failing(struct irq_domain *domain, unsigned int virq, unsigned 
 	return error ? : mtt_parent_ops->alloc(domain, virq, n, arg);
 }
 
+static const struct irq_domain_ops alloc_failing_ops = { .alloc = alloc_failing };
+
 /* It is taken for one which can not do more at a time only where that may be the reason. */
 static void alloc_errors_of_parent(struct kunit *test)
 {
 	struct mtt_ctx *ctx = mtt_create(test, MTT_SIZE);
 	static const int errors[] = { -ENOSPC, -ENOMEM, -EINVAL };
 
-	mtt_replace_alloc(test, alloc_failing);
+	mtt_replace_ops(ctx->parent, &alloc_failing_ops);
 	for (unsigned int i = 0; i < ARRAY_SIZE(errors); i++) {
 		struct mtt_batch *batch;
 

@@ -108,7 +108,6 @@ static const struct msi_fail_source fail_sources[] = {
 	[FAIL_DOMAIN]		= { "domain", &fail_nth[FAIL_DOMAIN], { -EOPNOTSUPP, -ENOSPC } },
 };
 
-static const struct irq_domain_ops *fail_orig_domain_ops;
 static const struct msi_parent_ops *fail_orig_parent_ops;
 static struct msi_parent_ops fail_parent_ops;
 
@@ -119,31 +118,19 @@ static bool fail_now(unsigned int source)
 
 static int fail_alloc(struct irq_domain *domain, unsigned int virq, unsigned int n, void *arg)
 {
-	return fail_now(FAIL_PARENT) ? -ENOSPC : fail_orig_domain_ops->alloc(domain, virq, n, arg);
-}
-
-static void fail_free(struct irq_domain *domain, unsigned int virq, unsigned int n)
-{
-	fail_orig_domain_ops->free(domain, virq, n);
+	return fail_now(FAIL_PARENT) ? -ENOSPC : mtt_parent_ops->alloc(domain, virq, n, arg);
 }
 
 static int fail_activate(struct irq_domain *domain, struct irq_data *data, bool reserve)
 {
 	if (!reserve && fail_now(FAIL_ACTIVATION))
 		return -ENOSPC;
-	return fail_orig_domain_ops->activate(domain, data, reserve);
-}
-
-static void fail_deactivate(struct irq_domain *domain, struct irq_data *data)
-{
-	fail_orig_domain_ops->deactivate(domain, data);
+	return mtt_parent_ops->activate(domain, data, reserve);
 }
 
 static const struct irq_domain_ops fail_domain_ops = {
 	.alloc		= fail_alloc,
-	.free		= fail_free,
 	.activate	= fail_activate,
-	.deactivate	= fail_deactivate,
 };
 
 static int fail_prepare(struct irq_domain *domain, struct device *dev, int n,
@@ -553,11 +540,11 @@ static void fail_memory(struct kunit *test)
 KUNIT_DEFINE_ACTION_WRAPPER(fail_destroy_parent, msi_fake_parent_destroy, struct msi_fake_parent *);
 KUNIT_DEFINE_ACTION_WRAPPER(fail_destroy_store, msi_fake_store_destroy, struct msi_fake_store *);
 
-static void fail_hook_parent(struct irq_domain *domain)
+static void fail_hook_parent(struct msi_fake_parent *parent)
 {
-	fail_orig_domain_ops = domain->ops;
-	domain->ops = &fail_domain_ops;
+	struct irq_domain *domain = msi_fake_parent_domain(parent);
 
+	mtt_replace_ops(parent, &fail_domain_ops);
 	fail_orig_parent_ops = domain->msi_parent_ops;
 	fail_parent_ops = *domain->msi_parent_ops;
 	fail_parent_ops.init_dev_msi_info = fail_init_dev_msi_info;
@@ -604,7 +591,7 @@ static int fail_init(struct kunit *test)
 	ctx->parent = msi_fake_parent_create(FAIL_CAPACITY, param->variant->parent_flags);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, ctx->parent);
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, fail_destroy_parent, ctx->parent));
-	fail_hook_parent(msi_fake_parent_domain(ctx->parent));
+	fail_hook_parent(ctx->parent);
 
 	ctx->store = msi_fake_store_create();
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, ctx->store);

@@ -869,6 +869,8 @@ static int recycle_short_alloc(struct irq_domain *domain, unsigned int virq, uns
 	return mtt_parent_ops->alloc(domain, virq, n, arg);
 }
 
+static const struct irq_domain_ops recycle_short_ops = { .alloc = recycle_short_alloc };
+
 /* Whatever its parent calls it when something is missing, and nothing else */
 static void recycle_parent_is_short(struct kunit *test)
 {
@@ -878,7 +880,7 @@ static void recycle_parent_is_short(struct kunit *test)
 	unsigned int irq;
 
 	recycle_wanted_from = ctx->table;
-	mtt_replace_alloc(test, recycle_short_alloc);
+	mtt_replace_ops(ctx->parent, &recycle_short_ops);
 	for (unsigned int i = 0; i < ARRAY_SIZE(errors); i++) {
 		bool scarce = errors[i] != -EINVAL;
 
@@ -902,6 +904,8 @@ static int recycle_active_alloc(struct irq_domain *domain, unsigned int virq, un
 	return ret;
 }
 
+static const struct irq_domain_ops recycle_active_ops = { .alloc = recycle_active_alloc };
+
 /* It has more than a reservation from the beginning. */
 static void recycle_not_if_active(struct kunit *test)
 {
@@ -909,7 +913,7 @@ static void recycle_not_if_active(struct kunit *test)
 	struct msi_vector *vector;
 	unsigned int irq;
 
-	mtt_replace_alloc(test, recycle_active_alloc);
+	mtt_replace_ops(ctx->parent, &recycle_active_ops);
 	vector = mtt_alloc(test, 2);
 	irq = msi_vector_irq(vector);
 	/* With its handler it is deactivated. */
@@ -969,6 +973,8 @@ static void recycle_slow_free(struct irq_domain *domain, unsigned int virq, unsi
 	mtt_parent_ops->free(domain, virq, n);
 }
 
+static const struct irq_domain_ops recycle_slow_ops = { .free = recycle_slow_free };
+
 static void recycle_trim_step(struct mtt_racer *racer)
 {
 	msi_fake_parent_live(racer->ctx->parent);
@@ -977,13 +983,13 @@ static void recycle_trim_step(struct mtt_racer *racer)
 /* Who wants a label whose interrupt is being given back waits for that. */
 static void recycle_waits(struct kunit *test)
 {
+	struct mtt_ctx *ctx = mtt_create(test, MTT_SIZE);
 	static const u32 labels[] = { 5 };
 	struct mtt_racer *racer;
 	unsigned int irq;
 
-	mtt_create(test, MTT_SIZE);
 	init_completion(&recycle_freeing);
-	mtt_replace_free(test, recycle_slow_free);
+	mtt_replace_ops(ctx->parent, &recycle_slow_ops);
 	recycle_park(test, labels, 1, &irq);
 	racer = mtt_start_racer(test, recycle_trim_step, NULL);
 	wait_for_completion(&recycle_freeing);

@@ -120,72 +120,44 @@ void mtt_unbind(struct kunit *test)
 }
 
 const struct irq_domain_ops *mtt_parent_ops;
-static int (*mtt_alloc_instead)(struct irq_domain *domain, unsigned int virq, unsigned int n,
-				void *arg);
-static void (*mtt_free_instead)(struct irq_domain *domain, unsigned int virq, unsigned int n);
+static const struct irq_domain_ops *mtt_instead;
 
-static int mtt_parent_alloc(struct irq_domain *domain, unsigned int virq, unsigned int n,
+static int mtt_domain_alloc(struct irq_domain *domain, unsigned int virq, unsigned int n,
 			    void *arg)
 {
-	return mtt_alloc_instead(domain, virq, n, arg);
+	return (mtt_instead->alloc ? : mtt_parent_ops->alloc)(domain, virq, n, arg);
 }
 
-static void mtt_parent_free(struct irq_domain *domain, unsigned int virq, unsigned int n)
+static void mtt_domain_free(struct irq_domain *domain, unsigned int virq, unsigned int n)
 {
-	mtt_free_instead(domain, virq, n);
+	(mtt_instead->free ? : mtt_parent_ops->free)(domain, virq, n);
 }
 
-static int mtt_parent_activate(struct irq_domain *domain, struct irq_data *data, bool reserve)
+static int mtt_domain_activate(struct irq_domain *domain, struct irq_data *data, bool reserve)
 {
-	return mtt_parent_ops->activate(domain, data, reserve);
+	return (mtt_instead->activate ? : mtt_parent_ops->activate)(domain, data, reserve);
 }
 
-static void mtt_parent_deactivate(struct irq_domain *domain, struct irq_data *data)
+static void mtt_domain_deactivate(struct irq_domain *domain, struct irq_data *data)
 {
 	mtt_parent_ops->deactivate(domain, data);
 }
 
-static const struct irq_domain_ops mtt_replaced_ops = {
-	.alloc		= mtt_parent_alloc,
-	.free		= mtt_parent_free,
-	.activate	= mtt_parent_activate,
-	.deactivate	= mtt_parent_deactivate,
+static const struct irq_domain_ops mtt_domain_ops = {
+	.alloc		= mtt_domain_alloc,
+	.free		= mtt_domain_free,
+	.activate	= mtt_domain_activate,
+	.deactivate	= mtt_domain_deactivate,
 };
 
-static void mtt_replace_ops(struct kunit *test)
+void mtt_replace_ops(struct msi_fake_parent *parent, const struct irq_domain_ops *instead)
 {
-	struct mtt_ctx *ctx = test->priv;
-	struct irq_domain *domain = msi_fake_parent_domain(ctx->parent);
+	struct irq_domain *domain = msi_fake_parent_domain(parent);
 
-	if (domain->ops == &mtt_replaced_ops)
-		return;
-	mtt_parent_ops = domain->ops;
-	mtt_alloc_instead = domain->ops->alloc;
-	mtt_free_instead = domain->ops->free;
-	domain->ops = &mtt_replaced_ops;
-}
-
-static void mtt_restore_ops(struct mtt_ctx *ctx)
-{
-	struct irq_domain *domain = msi_fake_parent_domain(ctx->parent);
-
-	if (domain->ops == &mtt_replaced_ops)
-		domain->ops = mtt_parent_ops;
-}
-
-void mtt_replace_alloc(struct kunit *test, int (*alloc)(struct irq_domain *domain,
-							unsigned int virq, unsigned int n,
-							void *arg))
-{
-	mtt_replace_ops(test);
-	mtt_alloc_instead = alloc;
-}
-
-void mtt_replace_free(struct kunit *test, void (*free)(struct irq_domain *domain,
-						       unsigned int virq, unsigned int n))
-{
-	mtt_replace_ops(test);
-	mtt_free_instead = free;
+	if (domain->ops != &mtt_domain_ops)
+		mtt_parent_ops = domain->ops;
+	mtt_instead = instead;
+	domain->ops = &mtt_domain_ops;
 }
 
 void mtt_exit(struct kunit *test)
@@ -197,7 +169,6 @@ void mtt_exit(struct kunit *test)
 
 	if (ctx->dev)
 		mtt_unbind(test);
-	mtt_restore_ops(ctx);
 	KUNIT_EXPECT_EQ(test, msi_fake_parent_live(ctx->parent), 0);
 	KUNIT_EXPECT_EQ(test, msi_fake_store_bad_context(ctx->store), 0);
 }

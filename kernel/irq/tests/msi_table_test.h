@@ -143,13 +143,12 @@ struct mtt_ctx *mtt_create(struct kunit *test, u32 size);
 struct mtt_ctx *mtt_create_on(struct kunit *test, u32 size, unsigned int capacity,
 			      unsigned int flags);
 
-/* What the irq core calls instead of the parent of a test, until its end, and what it is */
+/*
+ * What the irq core calls of @instead it calls instead of the parent's own, which is in
+ * mtt_parent_ops: alloc, free or activate, as long as there is the parent. One at a time.
+ */
 extern const struct irq_domain_ops *mtt_parent_ops;
-void mtt_replace_alloc(struct kunit *test, int (*alloc)(struct irq_domain *domain,
-							unsigned int virq, unsigned int n,
-							void *arg));
-void mtt_replace_free(struct kunit *test, void (*free)(struct irq_domain *domain,
-						       unsigned int virq, unsigned int n));
+void mtt_replace_ops(struct msi_fake_parent *parent, const struct irq_domain_ops *instead);
 
 long mtt_create_error(struct kunit *test, const struct msi_table_info *info);
 void mtt_expect_creatable(struct kunit *test);
