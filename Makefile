@@ -14,15 +14,13 @@
 #: make clean     remove what was built; make distclean the whole cache
 #: make help-all  all suites and variables
 ##
-## Suites of make test: uml uml-fail kunit kunit-plain fail suspend-intel
-##   suspend-plain hotplug-intel hotplug-plain drivers drivers-vfio drivers-nomsi
-##   guest-intel guest-plain guest-intel-cm guest-amd rust-errors tools config, and
-##   by name only: many (65536 vectors and more), drivers-intx (a kernel without
-##   PCI_MSI)
-##   arm64: kunit-its pci-its pci-its-el2 pci-its-smmu pci-gicv2m, hotplug-, suspend-
-##   and guest- of the same; riscv64: kunit-imsic pci-imsic pci-imsic-virt, ... Without
-##   ARCH= make test has pci-its pci-its-el2 guest-gicv2m pci-imsic guest-imsic and
-##   guest-imsic-virt of these.
+## Suites of make test: uml uml-fail kunit kunit-plain fail drivers drivers-vfio
+##   drivers-nomsi guest-intel guest-plain guest-intel-cm guest-amd rust-errors tools
+##   config, and by name only: many (65536 vectors and more), drivers-intx (a kernel
+##   without PCI_MSI)
+##   arm64: kunit-its pci-its pci-its-el2 pci-its-smmu pci-gicv2m, and guest- of the
+##   same; riscv64: kunit-imsic pci-imsic pci-imsic-virt, ... Without ARCH= make test has
+##   pci-its pci-its-el2 guest-gicv2m pci-imsic guest-imsic and guest-imsic-virt of these.
 ## Suites of make torture: plant model model-smp hotplug-acpi hotplug-native
 ##   igb-intel igb-plain rebind suspend, and with KCSAN=1 model-kcsan igb-kcsan;
 ##   arm64: igb-its igb-its-el2 igb-its-smmu igb-gicv2m rebind-gicv2m; riscv64:

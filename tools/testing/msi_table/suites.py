@@ -41,14 +41,14 @@ PCI_ELSEWHERE = [
     *PCI_ANYWHERE, 'msi_table_pci_fake', 'msi_table_multi',
     'msi_table_doorbell.msi_table_doorbell_ntb',
 ]
-# The one test that suspends the machine, when it is told to
-SUSPEND_TEST = 'msi_table_pm.msi_table_pm_suspend'
+# What suspends the machine, and what takes a CPU away, when it is told to. QEMU's igb and
+# its CPU are not always as before after that, so these come last.
+OFF = 'msi_table_pci_kunit.hotplug=1 msi_table_pci_kunit.suspend='
+OFF_TESTS = ['msi_table_pm.msi_table_pm_suspend',
+             'msi_table_pci_affinity.pci_affinity_cpu_off',
+             'msi_table_pci_affinity.pci_affinity_cpu_off_firing']
 # The one test that takes more than 65536 vectors, for many minutes
 MANY_TEST = 'msi_table_look.look_at_many'
-# Those that take a CPU away. After that QEMU's is not always as it was before,
-# so they have a boot of their own, as suspend has.
-HOTPLUG_TESTS = ['msi_table_pci_affinity.pci_affinity_cpu_off',
-                 'msi_table_pci_affinity.pci_affinity_cpu_off_firing']
 # Those which let everything fail in turn
 FAIL_SUITE, MACHINE_FAIL_SUITES = 'msi_table_fail', ['msi_table_fail_mmio',
                                                      'msi_table_pci_fail']
@@ -58,26 +58,20 @@ FAIL_SUITE, MACHINE_FAIL_SUITES = 'msi_table_fail', ['msi_table_fail_mmio',
 # a second CPU; but it is fast, and has KASAN. Suites on a fake parent run once
 # where those are, and need not run a second time.
 UML = None
-SUSPEND = f'kunit.filter_glob={SUSPEND_TEST} msi_table_pci_kunit.suspend='
-HOTPLUG = ('kunit.filter_glob=msi_table_pci_affinity '
-           'msi_table_pci_kunit.hotplug=1')
 # Whether stores are for whoever asks, which this test is told
 IMS, OPT_IN = 'msi_table_pci_kunit.ims', 'msi_table_pci_store.pci_store_opt_in'
 # Whoever waits for a test does so uninterruptibly.
 PATIENT = 'sysctl.kernel.hung_task_timeout_secs=0'
 KUNIT_X86 = {
-    'kunit': (INTEL, f'RUN=kunit {IMS}=1', [*FAKE_SUITES, *PCI_SUITES, OPT_IN], True),
+    'kunit': (INTEL, f'RUN=kunit {IMS}=1 {OFF}mem',
+              [*FAKE_SUITES, *PCI_SUITES, OPT_IN, *OFF_TESTS], True),
     'uml': (UML, 'RUN=kunit', sorted({*FAKE_SUITES} - MMIO_SUITES), True),
     'uml-fail': (UML, f'RUN=fail FAIL={FAIL_SUITE} kunit.autorun=0',
                  [FAIL_SUITE], False),
     'fail': (INTEL, f'RUN=fail FAIL={",".join(MACHINE_FAIL_SUITES)} '
              f'kunit.autorun=0 {PATIENT}', MACHINE_FAIL_SUITES, False),
-    'kunit-plain': (PLAIN, f'RUN=kunit kunit.filter_glob=msi_table_[dmp]* {IMS}=0',
-                    [*PLAIN_SUITES, OPT_IN], True),
-    'suspend-intel': (INTEL, f'RUN=kunit {SUSPEND}mem', [SUSPEND_TEST], False),
-    'suspend-plain': (PLAIN, f'RUN=kunit {SUSPEND}mem', [SUSPEND_TEST], False),
-    'hotplug-intel': (INTEL, f'RUN=kunit {HOTPLUG}', HOTPLUG_TESTS, False),
-    'hotplug-plain': (PLAIN, f'RUN=kunit {HOTPLUG}', HOTPLUG_TESTS, False),
+    'kunit-plain': (PLAIN, f'RUN=kunit kunit.filter_glob=msi_table_[dmp]* {IMS}=0 {OFF}mem',
+                    [*PLAIN_SUITES, OPT_IN, *OFF_TESTS], True),
     'many': ([*PLAIN, '-m', '3G'],
              f'RUN=kunit kunit.filter_glob={MANY_TEST} msi_table_kunit.many=1 '
              f'{PATIENT} kunit.timeout=3600',
@@ -85,8 +79,7 @@ KUNIT_X86 = {
 }
 # With what changes where registers are, and without x2APIC or with more CPUs than there
 # are to emulate them
-ONE_THREADED = ['kunit-plain', 'suspend-plain', 'drivers', 'drivers-vfio',
-                'drivers-nomsi', 'drivers-intx']
+ONE_THREADED = ['kunit-plain', 'drivers', 'drivers-vfio', 'drivers-nomsi', 'drivers-intx']
 # Suites which take long, in seconds, and those which are not for every day
 TIMEOUTS = {'kunit': 2400, 'fail': 2400, 'drivers': 2400, 'drivers-vfio': 2400,
             'many': 3600, 'kunit-its': 2400, 'pci-imsic': 3600, 'pci-imsic-virt': 3600,
@@ -127,7 +120,7 @@ FUNCTIONS = ['-device', 'pcie-root-port,id=port1,chassis=1', '-device', 'igb,bus
 GUEST_X86 = {
     'drivers': ([*INTEL, *CPUS, *disks('nvme', '', ',msix_qsize=3', ',msix_qsize=1'),
                  *disks('virtio-blk-pci,num-queues=4', '', ',vectors=2', ',vectors=0'),
-                 *networks('', ',vectors=2', ',vectors=0'), '-m', '3G'],
+                 *networks('', ',vectors=2', ',vectors=0')],
                 'RUN=nvme,queues,virtio MSI=yes', 'Enabled IRQ remapping'),
     'drivers-vfio': ([*INTEL, *CPUS, *FUNCTIONS, '-m', '3G'],
                      'RUN=vfio MSI=yes', 'Enabled IRQ remapping'),
@@ -184,12 +177,8 @@ KUNIT_ELSEWHERE = {
                          [*FAKE_SUITES, 'rust_kernel_msi_pci'], True)
        for name in ONCE},
     **{f'pci-{name}': (devices, f'RUN=kunit kunit.filter_glob=msi_table_[dmp]* '
-                       f'{IMS}={int(name in OPTED_IN)}',
-                       [*PCI_ELSEWHERE, *PCI_TESTS.get(name, []), OPT_IN], True)
-       for name, devices in ELSEWHERE.items()},
-    **{f'hotplug-{name}': (devices, f'RUN=kunit {HOTPLUG}', HOTPLUG_TESTS, False)
-       for name, devices in ELSEWHERE.items()},
-    **{f'suspend-{name}': (devices, f'RUN=kunit {SUSPEND}freeze', [SUSPEND_TEST], False)
+                       f'{IMS}={int(name in OPTED_IN)} {OFF}freeze',
+                       [*PCI_ELSEWHERE, *PCI_TESTS.get(name, []), OPT_IN, *OFF_TESTS], True)
        for name, devices in ELSEWHERE.items()},
 }
 GUEST_ELSEWHERE = {
