@@ -39,6 +39,9 @@ set -- "deb $mirror $suite main" \
 	"deb $mirror $suite-backports main"
 [ -z "$security" ] || set -- "$@" "deb $security $suite-security main"
 
+# Of clang and Rust the kernel needs neither libraries to link with nor the compiler's
+# own source, a half of all files.
+#
 # A snapshot of the archive may be past its Valid-Until date. The signature
 # is checked all the same.
 packages=$(sed 's/#.*//' "$here/packages" | tr -s ' \n' ',')
@@ -47,6 +50,10 @@ mmdebstrap --verbose --variant=apt --mode=root \
 	--aptopt='APT::Install-Recommends "false"' \
 	--dpkgopt='path-exclude=/usr/share/man/*' \
 	--dpkgopt='path-exclude=/usr/share/locale/*' \
+	--dpkgopt='path-exclude=/usr/share/doc/*' \
+	--dpkgopt='path-exclude=/usr/lib/llvm-*/lib/lib*.a' \
+	--dpkgopt='path-exclude=/usr/src/rustc-*/compiler/*' \
+	--dpkgopt='path-exclude=/usr/src/rustc-*/src/*' \
 	--include="${packages#,}$source_pkg" \
 	"$suite" "$tmp" "$@" ||
 	die "no build root. If the archive has no $source_pkg any more, set" \
