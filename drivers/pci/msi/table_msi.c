@@ -247,7 +247,7 @@ static int pci_msi_table_setup(struct pci_msi_table *ptable, struct msi_vector *
 	struct pci_dev *pdev = to_pci_dev(ptable->table.dev);
 	int ret;
 
-	if (vectors && affinity && vectors[0]->label)
+	if (affinity && vectors[0]->label)
 		return -EOPNOTSUPP;
 	if (pdev->current_state != PCI_D0)
 		return -EINVAL;

@@ -338,6 +338,21 @@ static void state_restore_ops(void *bus)
 	pci_bus_set_ops(bus, state_ops);
 }
 
+/* Below what there were when the table was created */
+static void state_shrinks(struct kunit *test)
+{
+	struct igb_test *igb = test->priv;
+	struct msi_table *table = igb_create(test, MSI_TABLE_MSIX);
+
+	KUNIT_EXPECT_EQ(test, msi_table_size(table), IGB_NR_MSIX);
+	state_size = 4;
+	KUNIT_EXPECT_PTR_EQ(test, msi_table_alloc_vector(table, 8), ERR_PTR(-ERANGE));
+	KUNIT_EXPECT_EQ(test, msi_table_size(table), 4);
+	KUNIT_EXPECT_FALSE(test, igb_msix_on(igb));
+	igb_take(test, table, 1, 1, 1);
+	igb_free(table, igb);
+}
+
 static void pci_state_resized(struct kunit *test)
 {
 	struct igb_test *igb = test->priv;
@@ -377,13 +392,7 @@ static void pci_state_resized(struct kunit *test)
 	igb_raise(test, 8);
 	igb_free(table, igb);
 
-	table = igb_create(test, MSI_TABLE_MSIX);
-	state_size = 4;
-	KUNIT_EXPECT_PTR_EQ(test, msi_table_alloc_vector(table, 8), ERR_PTR(-ERANGE));
-	KUNIT_EXPECT_EQ(test, msi_table_size(table), 4);
-	KUNIT_EXPECT_FALSE(test, igb_msix_on(igb));
-	igb_take(test, table, 1, 1, 1);
-	igb_free(table, igb);
+	state_shrinks(test);
 
 	/* Without a table, too */
 	KUNIT_EXPECT_EQ(test, pci_alloc_irq_vectors(pdev, 4, 4, PCI_IRQ_MSIX), 4);
@@ -391,6 +400,10 @@ static void pci_state_resized(struct kunit *test)
 	state_size = IGB_NR_MSIX;
 	KUNIT_EXPECT_EQ(test, pci_alloc_irq_vectors(pdev, 8, 8, PCI_IRQ_MSIX), 8);
 	pci_free_irq_vectors(pdev);
+
+	/* Where all entries are set up at once */
+	igb_use_fake(test, MSI_FAKE_NO_DYN);
+	state_shrinks(test);
 }
 
 static struct kunit_case msi_table_pci_state_cases[] = {
