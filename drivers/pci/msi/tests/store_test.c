@@ -501,6 +501,8 @@ static void pci_fake_static_contiguous(struct kunit *test)
  * @igb:	The device
  * @granting:	What the domain of the parent does
  * @grants:	How many interrupts the parent still has
+ * @fewer:	How many it had at the beginning, of which others take one, down to the last,
+ *		whenever there is none
  * @returned:	It has those again which are freed
  * @refused:	How often it had none
  * @msix_off:	How often MSI-X was off at that time
@@ -509,6 +511,7 @@ static struct igb_refusal {
 	struct igb_test			*igb;
 	const struct irq_domain_ops	*granting;
 	unsigned int			grants;
+	unsigned int			fewer;
 	bool				returned;
 	unsigned int			refused;
 	unsigned int			msix_off;
@@ -521,6 +524,10 @@ static int igb_refuse(struct irq_domain *domain, unsigned int virq, unsigned int
 	if (r->grants) {
 		r->grants--;
 		return r->granting->alloc(domain, virq, nr_irqs, arg);
+	}
+	if (r->fewer) {
+		r->fewer = max(r->fewer - 1, 1);
+		r->grants = r->fewer;
 	}
 	r->refused++;
 	r->msix_off += !igb_msix_on(r->igb);
@@ -664,6 +671,25 @@ static void pci_fake_static_first_fails(struct kunit *test)
 	igb_check_first_fails(test, MSI_FAKE_NO_DYN);
 }
 
+/* There are fewer each time that one asks for as many as there were. */
+static void pci_fake_static_fewer(struct kunit *test)
+{
+	const struct msi_vector_request req = { .highest = MSI_LABEL_ANY };
+	struct igb_test *igb = test->priv;
+	struct msi_vector *vectors[5];
+	struct msi_table *table;
+
+	igb_use_refusing(test, MSI_FAKE_NO_DYN);
+	igb_refusal.grants = 3;
+	igb_refusal.fewer = 3;
+	table = igb_create(test, MSI_TABLE_MSIX);
+	KUNIT_ASSERT_EQ(test, 1, msi_table_alloc_vectors(table, &req, 1, 5, vectors));
+	igb_expect_refused(test);
+	igb_adopt(test, vectors, 1, BIT(0));
+	igb_expect_entries(test, BIT(0));
+	igb_free(table, igb);
+}
+
 /* A later one leaves it on, though no vector is left. */
 static void pci_fake_later_fails(struct kunit *test)
 {
@@ -750,6 +776,7 @@ static struct kunit_case msi_table_pci_fake_cases[] = {
 	KUNIT_CASE(pci_fake_first_fails),
 	KUNIT_CASE(pci_fake_first_fails_entries),
 	KUNIT_CASE(pci_fake_static_first_fails),
+	KUNIT_CASE(pci_fake_static_fewer),
 	KUNIT_CASE(pci_fake_later_fails),
 	{ }
 };
