@@ -52,8 +52,8 @@ mmdebstrap --verbose --variant=apt --mode=root \
 	--dpkgopt='path-exclude=/usr/share/locale/*' \
 	--dpkgopt='path-exclude=/usr/share/doc/*' \
 	--dpkgopt='path-exclude=/usr/lib/llvm-*/lib/lib*.a' \
-	--dpkgopt='path-exclude=/usr/src/rustc-*/compiler/*' \
-	--dpkgopt='path-exclude=/usr/src/rustc-*/src/*' \
+	--dpkgopt='path-exclude=/usr/src/rustc-*/*' \
+	--dpkgopt='path-include=/usr/src/rustc-*/library/*' \
 	--include="${packages#,}$source_pkg" \
 	"$suite" "$tmp" "$@" ||
 	die "no build root. If the archive has no $source_pkg any more, set" \
