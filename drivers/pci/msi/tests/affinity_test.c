@@ -133,6 +133,17 @@ static bool hotplug;
 module_param(hotplug, bool, 0444);
 MODULE_PARM_DESC(hotplug, "Take a CPU offline and online again (default off)");
 
+/* Two CPUs, of which the second one may be taken away. Or the test is skipped. */
+static void affinity_need_hotplug(struct kunit *test, int cpus[2])
+{
+	if (!igb_two_cpus(cpus))
+		kunit_skip(test, "one CPU only");
+	if (!hotplug)
+		kunit_skip(test, "the parameter hotplug is not set");
+	if (!cpu_is_hotpluggable(cpus[1]))
+		kunit_skip(test, "CPU %d can not go offline", cpus[1]);
+}
+
 /*
  * A CPU goes offline and comes back: its managed interrupt is off meanwhile, an
  * ordinary one moves.
@@ -149,12 +160,7 @@ static void pci_affinity_cpu_off(struct kunit *test)
 	int cpus[2], expected;
 
 	KUNIT_ASSERT_NOT_NULL(test, masks);
-	if (!igb_two_cpus(cpus))
-		kunit_skip(test, "one CPU only");
-	if (!hotplug)
-		kunit_skip(test, "the parameter hotplug is not set");
-	if (!cpu_is_hotpluggable(cpus[1]))
-		kunit_skip(test, "CPU %d can not go offline", cpus[1]);
+	affinity_need_hotplug(test, cpus);
 
 	/* One managed interrupt for each CPU, and one which is not */
 	cpumask_set_cpu(cpus[0], &masks[0].mask);
@@ -200,12 +206,7 @@ static void pci_affinity_cpu_off_firing(struct kunit *test)
 	struct igb_fire *fire;
 	int cpus[2], i;
 
-	if (!igb_two_cpus(cpus))
-		kunit_skip(test, "one CPU only");
-	if (!hotplug)
-		kunit_skip(test, "the parameter hotplug is not set");
-	if (!cpu_is_hotpluggable(cpus[1]))
-		kunit_skip(test, "CPU %d can not go offline", cpus[1]);
+	affinity_need_hotplug(test, cpus);
 
 	table = igb_create(test, MSI_TABLE_MSIX);
 	igb_take(test, table, 3, 3, 3);

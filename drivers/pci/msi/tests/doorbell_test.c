@@ -504,22 +504,6 @@ static void doorbell_test_exit(struct kunit *test)
 	igb_test_exit(test);
 }
 
-KUNIT_DEFINE_ACTION_WRAPPER(doorbell_put, pci_dev_put, struct pci_dev *);
-KUNIT_DEFINE_ACTION_WRAPPER(doorbell_disable, pci_disable_device, struct pci_dev *);
-
-/* The line of the edu is there before interrupts are counted, and after that. */
-static int doorbell_init(struct kunit *test)
-{
-	struct pci_dev *edu = pci_get_device(0x1234, 0x11e8, NULL);
-
-	if (edu) {
-		KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, doorbell_put, edu));
-		KUNIT_ASSERT_EQ(test, 0, pci_enable_device(edu));
-		KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, doorbell_disable, edu));
-	}
-	return igb_test_init(test);
-}
-
 static struct kunit_case msi_table_doorbell_cases[] = {
 	KUNIT_CASE(msi_table_doorbell_peer),
 	KUNIT_CASE(msi_table_doorbell_ntb),
@@ -530,7 +514,7 @@ static struct kunit_case msi_table_doorbell_cases[] = {
 
 static struct kunit_suite msi_table_doorbell_suite = {
 	.name		= "msi_table_doorbell",
-	.init		= doorbell_init,
+	.init		= igb_edu_test_init,
 	.exit		= doorbell_test_exit,
 	.test_cases	= msi_table_doorbell_cases,
 };

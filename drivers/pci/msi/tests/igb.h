@@ -78,6 +78,8 @@ void igb_settle(struct pci_dev *pdev);
 
 /* For struct kunit_suite. Exit unbinds the driver and looks for what is left behind. */
 int igb_test_init(struct kunit *test);
+/* Where tests bind edus besides, which enables the bridge above some of them */
+int igb_edu_test_init(struct kunit *test);
 void igb_test_exit(struct kunit *test);
 
 /* Puts the registers in MSI-X mode, all entries enabled. Again after a reset. */

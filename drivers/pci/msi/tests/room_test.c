@@ -290,17 +290,6 @@ static void room_aliases(struct kunit *test)
 	edu_unbind(test);
 }
 
-/* The bridge above the two stays enabled, too, and keeps an interrupt. */
-static int room_init(struct kunit *test)
-{
-	struct pci_dev *pdev = room_next_aliased(NULL);
-
-	if (pdev)
-		igb_settle(pdev);
-	pci_dev_put(pdev);
-	return igb_test_init(test);
-}
-
 static struct kunit_case msi_table_pci_room_cases[] = {
 	KUNIT_CASE(room_store_first),
 	KUNIT_CASE(room_msix_idle),
@@ -316,7 +305,7 @@ static struct kunit_case msi_table_pci_room_cases[] = {
 
 static struct kunit_suite msi_table_pci_room_suite = {
 	.name		= "msi_table_pci_room",
-	.init		= room_init,
+	.init		= igb_edu_test_init,
 	.exit		= igb_test_exit,
 	.test_cases	= msi_table_pci_room_cases,
 };
